@@ -1,0 +1,17 @@
+//! The way to the Deployment Management API: spends a [`Permit`], brings back an [`Answer`].
+//!
+//! One [`Client::send`] writes at most one request to at most one connection, whatever the server
+//! does: nothing is repeated or redirected, and no proxy is used.
+//!
+//! [`Permit`]: crate::keel::decision::Permit
+//! [`Answer`]: crate::keel::call::Answer
+
+mod client;
+mod connect;
+mod outcome;
+mod retry_after;
+mod transport;
+mod wire;
+
+pub use client::{Client, Credentials, Options};
+pub use transport::{BuildError, plain_client};

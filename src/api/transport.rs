@@ -1,0 +1,108 @@
+//! Builds the HTTP clients, all with the same manners.
+
+use std::time::Duration;
+
+use reqwest::{ClientBuilder, Url};
+
+use super::connect::GateLayer;
+
+/// The longest that name resolution, connect and TLS may take. A server that is up answers them in
+/// well under a second; one that is not should not hold a call's slot for the whole timeout. Half
+/// of that at most, so that what times out while connecting is known to have never left.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// How long an idle connection is kept for the next read. Shorter than the idle timeout of any
+/// usual server or load balancer, so that a read is not written to a connection that is being
+/// closed; long enough for a group of polls.
+const IDLE_MAX: Duration = Duration::from_secs(4);
+
+/// Connections kept for the next read.
+const IDLE_CONNECTIONS: usize = 8;
+
+/// Why a client could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The base URL is of no use. The URL itself is left out, since it may hold a password.
+    #[error("the API's base URL {0}")]
+    Url(&'static str),
+    /// The base URL cannot be read as one.
+    #[error("the API's base URL is not a URL like https://cloud-intl.emqx.com/public_api/v1")]
+    NotAUrl,
+    /// Something that goes into a header cannot.
+    #[error("the version or the ledger's name cannot be put into a header")]
+    Header,
+    /// TLS could not be set up.
+    #[error(
+        "cannot set up TLS; does this machine have CA certificates? Install `ca-certificates`, or \
+         point SSL_CERT_FILE at a bundle of them"
+    )]
+    Tls(#[source] reqwest::Error),
+}
+
+/// Reads the base URL of an account's API.
+pub(super) fn base_url(text: &str) -> Result<Url, BuildError> {
+    let url = Url::parse(text).map_err(|_| BuildError::NotAUrl)?;
+    let fault = if !matches!(url.scheme(), "http" | "https") {
+        Some("must begin with https://")
+    } else if !url.username().is_empty() || url.password().is_some() {
+        Some("holds a user name or a password; the credentials have settings of their own")
+    } else if url.query().is_some() || url.fragment().is_some() {
+        Some("ends in a query or a fragment; remove all from `?` or `#` on")
+    } else {
+        None
+    };
+    fault.map_or(Ok(url), |fault| Err(BuildError::Url(fault)))
+}
+
+/// What all clients have in common.
+///
+/// Measured with reqwest 0.13: without `never` a refused request is repeated, without `none` a 307
+/// repeats a POST.
+fn polite() -> ClientBuilder {
+    // The first in the process wins, and ring is the only one here.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .retry(reqwest::retry::never())
+        .redirect(reqwest::redirect::Policy::none())
+        .http1_only()
+        .no_proxy()
+        .referer(false)
+}
+
+/// TLS that trusts nobody, for servers that are spoken to without TLS: needs no CA certificates.
+fn without_tls(builder: ClientBuilder) -> ClientBuilder {
+    builder.tls_certs_only([])
+}
+
+/// An account's clients: for reads, which share connections, and for starts and stops, each of
+/// which gets a connection of its own. So a POST is never written to a connection that the server
+/// may be closing, and it is known of each whether a connection was there to write it to.
+///
+/// Trusts the platform's CA certificates (`SSL_CERT_FILE`, `SSL_CERT_DIR`, or the system's place).
+/// They are the ones that the operator maintains and extends; bundled ones would age with the
+/// binary. A container image `FROM scratch` must have `/etc/ssl/certs/ca-certificates.crt`.
+pub(super) fn pair(
+    url: &Url,
+    user_agent: &str,
+    timeout: Duration,
+) -> Result<(reqwest::Client, reqwest::Client), BuildError> {
+    let build = |idle: usize| {
+        let builder = polite()
+            .user_agent(user_agent)
+            .connect_timeout(CONNECT_MAX.min(timeout / 2))
+            .connector_layer(GateLayer)
+            .pool_idle_timeout(IDLE_MAX)
+            .pool_max_idle_per_host(idle);
+        let builder = if url.scheme() == "http" { without_tls(builder) } else { builder };
+        builder.build().map_err(BuildError::Tls)
+    };
+    Ok((build(IDLE_CONNECTIONS)?, build(0)?))
+}
+
+/// A client for one question to a daemon on this machine, without TLS; `timeout` is for all of it.
+///
+/// # Errors
+/// When the system has no resources for one.
+pub fn plain_client(timeout: Duration) -> reqwest::Result<reqwest::Client> {
+    without_tls(polite()).timeout(timeout).pool_max_idle_per_host(0).build()
+}

@@ -1,0 +1,56 @@
+//! How a command ends.
+
+use crate::keel::notice::chain;
+use std::process::ExitCode;
+
+/// The answer that an exit code gives to a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Yes: valid, in sync, nothing to do.
+    Yes,
+    /// No: invalid, not in sync, something to do.
+    No,
+}
+
+impl From<bool> for Exit {
+    fn from(yes: bool) -> Self {
+        if yes { Self::Yes } else { Self::No }
+    }
+}
+
+/// The job could not be done.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct Failure {
+    what: String,
+    #[source]
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Failure {
+    /// A failure that needs no cause: says what is wrong and what to do next.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), cause: None }
+    }
+
+    /// A step that failed because of something below.
+    pub fn because(
+        what: impl Into<String>,
+        cause: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self { what: what.into(), cause: Some(Box::new(cause)) }
+    }
+}
+
+/// Prints a failure, and gives the exit code: the one place for both.
+#[expect(clippy::print_stderr, reason = "the one place where a command's failure is printed")]
+pub fn conclude(result: &Result<Exit, Failure>) -> ExitCode {
+    match result {
+        Ok(Exit::Yes) => ExitCode::SUCCESS,
+        Ok(Exit::No) => ExitCode::from(1),
+        Err(failure) => {
+            eprintln!("error: {}", chain(failure));
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What every command takes, and how it becomes settings.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::exit::Failure;
+use crate::clock::Clock;
+use crate::config::{Overrides, Settings};
+use crate::telemetry;
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Configuration file [default: /etc/evenkeel/evenkeel.yaml, if there is one]
+    #[arg(long, global = true, value_name = "FILE", env = "EVENKEEL_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Form of the log on standard error: text or json
+    #[arg(long, global = true, value_name = "FORMAT", default_value_t)]
+    pub log_format: telemetry::Format,
+    /// Least important level to log: error, warn, info, debug, trace
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "info", env = "EVENKEEL_LOG")]
+    pub log_level: LevelFilter,
+}
+
+/// What commands that read the configuration take besides: each stands over the configuration file.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Settable {
+    /// Desired file
+    #[arg(long, value_name = "FILE", env = "EVENKEEL_DESIRED")]
+    pub desired: Option<PathBuf>,
+    /// Base URL of the Deployment Management API; ends in /public_api/v1
+    #[arg(long, value_name = "URL", env = "EVENKEEL_API_URL")]
+    pub api_url: Option<String>,
+    /// Address of the HTTP endpoint
+    #[arg(long, value_name = "ADDR", env = "EVENKEEL_LISTEN")]
+    pub listen: Option<String>,
+    /// Directory of the ledger
+    #[arg(long, value_name = "DIR", env = "EVENKEEL_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+impl Global {
+    /// Starts the log on standard error.
+    ///
+    /// # Errors
+    /// When the clock cannot be read.
+    pub fn start_log(&self) -> Result<(), Failure> {
+        self.start_log_at(self.log_level)
+    }
+
+    /// As [`Global::start_log`], from warnings up: for commands whose answer is not the log.
+    ///
+    /// # Errors
+    /// When the clock cannot be read.
+    pub fn start_quiet_log(&self) -> Result<(), Failure> {
+        self.start_log_at(self.log_level.min(LevelFilter::WARN))
+    }
+
+    fn start_log_at(&self, level: LevelFilter) -> Result<(), Failure> {
+        let failed = "cannot start the log";
+        let clock = Clock::new().map_err(|error| Failure::because(failed, error))?;
+        let now = Arc::new(move || clock.now().wall);
+        telemetry::init(self.log_format, level, now)
+            .map_err(|error| Failure::because(failed, error))
+    }
+
+    /// What the flags say.
+    pub fn overrides(&self, settable: &Settable) -> Overrides {
+        Overrides {
+            config: self.config.clone(),
+            desired: settable.desired.clone(),
+            api_url: settable.api_url.clone(),
+            listen: settable.listen.clone(),
+            state_dir: settable.state_dir.clone(),
+        }
+    }
+
+    /// The settings by flags, environment, file and defaults, in this order.
+    ///
+    /// # Errors
+    /// All faults of the configuration, in one report.
+    pub fn settings(&self, settable: &Settable) -> Result<Settings, Failure> {
+        Settings::load(&self.overrides(settable), &|name| std::env::var(name).ok())
+            .map_err(|report| Failure::because("the configuration cannot be used", report))
+    }
+}

@@ -1,0 +1,99 @@
+//! The command line: one file a command.
+
+pub mod check;
+pub mod daemon;
+pub mod demo;
+pub mod exit;
+pub mod global;
+pub mod history;
+pub mod once;
+pub mod output;
+pub mod plan;
+pub mod run;
+pub mod simulate;
+pub mod start;
+pub mod status;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use exit::{Exit, Failure};
+use global::Global;
+
+/// Keeps every EMQX Cloud deployment in the state that a file in Git says: running or stopped.
+#[derive(Debug, Parser)]
+#[command(name = "evenkeel", version, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  evenkeel demo                              watch it work, nothing to set up
+  evenkeel check desired.yaml                validate a desired file
+  evenkeel plan                              what would be done, and when
+  evenkeel --config evenkeel.yaml run        the daemon
+
+Exit codes: 0 yes, 1 no (see each command), 2 the job could not be done.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon until SIGTERM or SIGINT
+    Run(run::RunArgs),
+    /// Validate the configuration and the desired file, without network
+    Check(check::CheckArgs),
+    /// Show what would be done now, and when the budget lets it
+    Plan(plan::PlanArgs),
+    /// Reconcile until all is in sync, then end; for pipelines
+    Once(once::OnceArgs),
+    /// Show the running daemon's view
+    Status(status::StatusArgs),
+    /// Show every call that spent a start or stop, and why
+    History(history::HistoryArgs),
+    /// Serve a simulated Deployment Management API
+    Simulate(Box<simulate::SimulateArgs>),
+    /// Simulator, daemon and status page in one process, an hour shrunk to a minute
+    Demo(demo::DemoArgs),
+    /// Print shell completions
+    Completions(CompletionsArgs),
+}
+
+/// Print shell completions
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: evenkeel completions bash > /etc/bash_completion.d/evenkeel")]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// When the job could not be done: exit code 2.
+pub async fn run(cli: Cli) -> Result<Exit, Failure> {
+    let global = cli.global;
+    match cli.command {
+        Command::Run(args) => run::run(&global, args).await,
+        Command::Check(args) => check::run(&global, &args),
+        Command::Plan(args) => plan::run(&global, &args).await,
+        Command::Once(args) => once::run(&global, &args).await,
+        Command::Status(args) => status::run(&global, &args).await,
+        Command::History(args) => history::run(&global, &args).await,
+        Command::Simulate(args) => {
+            let served = simulate::run(*args, crate::lifecycle::asked_to_end()).await;
+            served.map_err(|error| Failure::because("cannot serve the simulated API", error))?;
+            Ok(Exit::Yes)
+        }
+        Command::Demo(args) => demo::run(&global, args).await,
+        Command::Completions(args) => {
+            let mut script = Vec::new();
+            clap_complete::generate(args.shell, &mut Cli::command(), "evenkeel", &mut script);
+            output::write(&script)
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! `evenkeel once`: reconciles until all is in sync, then ends.
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use super::exit::{Exit, Failure};
+use super::global::{Global, Settable};
+use super::output::{self, Format};
+use super::start::{self, Daemon};
+use crate::controller::{Command, Ended};
+use crate::keel::time::parse_duration;
+use crate::lifecycle;
+
+/// Reconcile until all is in sync, then end; for pipelines
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: evenkeel once --desired desired.yaml --timeout 90m\n\n\
+    Exit code: 0 in sync, 1 not in sync when the time was over or a person is needed.")]
+pub struct OnceArgs {
+    /// Settings that stand over the configuration file
+    #[command(flatten)]
+    pub settable: Settable,
+    /// Give up after this time
+    #[arg(long, value_name = "D", default_value = "2h", value_parser = parse_duration)]
+    pub timeout: Duration,
+    /// Form of the output
+    #[arg(long, short, value_enum, value_name = "FORMAT", default_value_t)]
+    pub output: Format,
+}
+
+/// Reconciles, showing what happens in the log.
+///
+/// # Errors
+/// When it cannot start; when a daemon holds the ledger already.
+pub async fn run(global: &Global, args: &OnceArgs) -> Result<Exit, Failure> {
+    global.start_log()?;
+    let settings = global.settings(&args.settable)?;
+    start::warn(&settings.warnings);
+    let Daemon { mut controller, outbox, http, .. } = start::daemon(&settings, false).await?;
+    let watch = {
+        let outbox = outbox.clone();
+        let timeout = args.timeout;
+        tokio::spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(timeout) => tracing::warn!("the time is over"),
+                () = lifecycle::asked_to_end() => (),
+            }
+            let _ = outbox.send(Command::Stop);
+        })
+    };
+    let progress = std::io::stderr().is_terminal();
+    let mut told = String::new();
+    let ended = controller
+        .run(|keel| {
+            if progress && keel.ready() {
+                let (rest, fleet) = keel.progress();
+                let line = format!("{rest} of {fleet} in sync");
+                if line != told {
+                    tracing::info!("{line}");
+                    told = line;
+                }
+            }
+            keel.ready() && keel.finished()
+        })
+        .await;
+    watch.abort();
+    http.shutdown().await;
+    let view = controller.keel.view(controller.clock.now());
+    match args.output {
+        Format::Json => output::json(&view)?,
+        Format::Text => {
+            output::line(&output::deployments(&view))?;
+            output::faults(&view)?;
+            output::line(&output::summary(&view))?
+        }
+    };
+    match ended {
+        Ok(Ended::Done | Ended::Stopped) => {
+            Ok((view.file.revision.is_some() && view.in_sync()).into())
+        }
+        Err(fault) => Err(start::ledger_failed(fault)),
+    }
+}

@@ -1,0 +1,209 @@
+//! Puts a daemon together from its settings: for `run`, `once`, `plan` and `demo`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::exit::Failure;
+use super::global::{Global, Settable};
+use crate::api;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::controller::{Access, Command, Controller};
+use crate::desired::Desired;
+use crate::http::{self, Heartbeat};
+use crate::keel::deployment::AccountId;
+use crate::keel::history::History;
+use crate::keel::notice::chain;
+use crate::keel::reconciler::{Event, Reconciler, Replay};
+use crate::ledger::{self, FileLedger};
+use crate::metrics::Metrics;
+
+/// Questions of the HTTP endpoint that may wait for the loop.
+const QUERIES_MAX: usize = 64;
+
+/// A daemon, ready to turn.
+#[derive(Debug)]
+pub struct Daemon {
+    /// The loop.
+    pub controller: Controller<FileLedger>,
+    /// The desired file under watch.
+    pub desired: Desired,
+    /// The way into the loop.
+    pub outbox: mpsc::UnboundedSender<Command>,
+    /// The endpoint.
+    pub http: Endpoint,
+}
+
+/// The HTTP endpoint, if it was to be served.
+#[derive(Debug)]
+pub struct Endpoint {
+    address: Option<SocketAddr>,
+    end: Option<oneshot::Sender<()>>,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Endpoint {
+    /// Where it listens; port 0 where it does not.
+    pub fn address(&self) -> SocketAddr {
+        self.address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// Lets the requests under way come to their end.
+    pub async fn shutdown(self) {
+        drop(self.end);
+        if let Some(task) = self.task {
+            let _ = task.await;
+        }
+    }
+}
+
+/// Takes the ledger over, follows the desired file, and listens if `serve` says so.
+///
+/// # Errors
+/// When the ledger, a credential or the address is not to be had.
+pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure> {
+    let clock = Clock::new().map_err(|error| Failure::because("cannot read the clock", error))?;
+    let mut history = History::new(settings.policy.clone());
+    let (ledger, recovery) = FileLedger::open(&settings.state_dir, |record| history.apply(&record))
+        .map_err(|error| Failure::because("cannot use the ledger", error))?;
+    let torn = recovery.torn.as_ref().map_or(0, |torn| torn.calls);
+    if let Some(torn) = &recovery.torn {
+        let kept = torn.kept.as_ref().map(|path| format!("; kept in {}", path.display()));
+        tracing::warn!(
+            "a crash tore {} bytes off the ledger's end; {} calls count as spent{}",
+            torn.bytes,
+            torn.calls,
+            kept.unwrap_or_default()
+        );
+    }
+    let replay = Replay { fresh: recovery.fresh, torn };
+    let now = clock.now();
+    let (keel, first) = Reconciler::recover(history, replay, now);
+    let access = access(settings, &recovery.id)?;
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))
+        .map_err(|error| Failure::because("cannot set the metrics up", error))?;
+    let metrics = Arc::new(metrics);
+    let heartbeat = Heartbeat::new(now.mono);
+    let (outbox, inbox) = mpsc::unbounded_channel();
+    let (ask, queries) = mpsc::channel(QUERIES_MAX);
+    let endpoint = if serve {
+        let state = http::State {
+            queries: ask,
+            patience: http::PATIENCE,
+            heartbeat: heartbeat.clone(),
+            now: {
+                let clock = clock.clone();
+                Box::new(move || clock.now().mono)
+            },
+            exposition: {
+                let metrics = metrics.clone();
+                Box::new(move |view| metrics.encode(view).map_err(|error| error.to_string()))
+            },
+        };
+        listen(&settings.listen, state).await?
+    } else {
+        Endpoint { address: None, end: None, task: None }
+    };
+    let mut controller = Controller {
+        keel,
+        ledger,
+        clock: clock.clone(),
+        access,
+        metrics,
+        heartbeat,
+        inbox,
+        queries,
+        outbox: outbox.clone(),
+        stuck: None,
+    };
+    controller.commit(first).map_err(ledger_failed)?;
+    let desired = Desired::follow(settings, clock, outbox.clone());
+    Ok(Daemon { controller, desired, outbox, http: endpoint })
+}
+
+fn access(settings: &Settings, ledger: &str) -> Result<BTreeMap<AccountId, Access>, Failure> {
+    let one = |(id, account): (&AccountId, &crate::config::Account)| {
+        let failed = |error| Failure::because(format!("account `{id}` cannot be used"), error);
+        let credentials = account.credentials().map_err(failed)?;
+        let options = api::Options {
+            url: account.url.clone(),
+            timeout: settings.timeout,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ledger: ledger.to_owned(),
+        };
+        let client = api::Client::new(options, credentials)
+            .map_err(|error| Failure::because(format!("account `{id}` cannot be used"), error))?;
+        Ok((id.clone(), Access { client: Arc::new(client), account: account.clone() }))
+    };
+    settings.accounts.iter().map(one).collect()
+}
+
+async fn listen(address: &str, state: http::State) -> Result<Endpoint, Failure> {
+    let failed = |error| {
+        let what = format!("cannot listen on {address}; is it taken? `--listen` names another");
+        Failure::because(what, error)
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    tracing::info!("listening on http://{address}/");
+    let (end, ended) = oneshot::channel::<()>();
+    let ended = async move {
+        let _ = ended.await;
+    };
+    let task = tokio::spawn(http::run(listener, Arc::new(state), ended));
+    Ok(Endpoint { address: Some(address), end: Some(end), task: Some(task) })
+}
+
+/// Reads the configuration again. What cannot change in a running process is said, and left.
+pub fn reload(
+    global: &Global,
+    settable: &Settable,
+    before: &Settings,
+    metrics: &Metrics,
+    outbox: &mpsc::UnboundedSender<Command>,
+) {
+    let settings = global.settings(settable);
+    metrics.configuration_reloaded(settings.is_ok());
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(failure) => {
+            tracing::error!(
+                "the configuration is refused, the one in force stays\n{}",
+                chain(&failure)
+            );
+            return;
+        }
+    };
+    warn(&settings.warnings);
+    let fixed = [
+        ("listen", settings.listen != before.listen),
+        ("state_dir", settings.state_dir != before.state_dir),
+        ("desired", settings.desired != before.desired),
+        ("accounts", settings.accounts != before.accounts),
+        ("observe.timeout", settings.timeout != before.timeout),
+    ];
+    for (key, _) in fixed.iter().filter(|(_, changed)| *changed) {
+        tracing::warn!("`{key}` changed; it takes effect when the daemon starts again");
+    }
+    let mut policy = settings.policy;
+    policy.accounts.clone_from(&before.policy.accounts);
+    let _ = outbox.send(Command::Event(Event::PolicyChanged(Box::new(policy))));
+}
+
+/// Says what is odd about the settings, but no fault.
+pub fn warn(warnings: &[String]) {
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+}
+
+/// The ledger failed in a way that a process cannot outlive.
+pub fn ledger_failed(fault: ledger::Fault) -> Failure {
+    let what = "the ledger failed, so what it holds is not known; start again to recover from it";
+    Failure::because(what, fault)
+}

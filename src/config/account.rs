@@ -1,0 +1,309 @@
+//! Accounts: a base URL and where its credentials are kept.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::{Environment, Overrides};
+use crate::api::Credentials;
+use crate::keel::deployment::AccountId;
+use crate::yaml::{At, Entry, Faults, Fields, Kind, Node, Place};
+
+/// How the real base URL ends.
+const BASE_END: &str = "/public_api/v1";
+
+/// A credential is a line; whatever is larger is another file.
+const SECRET_MAX: u64 = 4096;
+
+/// One base URL with one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The base URL, without a slash at its end.
+    pub url: String,
+    /// Where the key is kept.
+    pub key: SecretSource,
+    /// Where its secret is kept.
+    pub secret: SecretSource,
+}
+
+/// Where a credential is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// In an environment variable.
+    Env(String),
+    /// In a file.
+    File(PathBuf),
+}
+
+/// A credential is not to be had.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialsError {
+    /// The variable is not set, or empty.
+    #[error("the environment variable {0} is not set; it is to hold a credential")]
+    Unset(String),
+    /// The file cannot be read.
+    #[error("cannot read the credential in {}", .0.display())]
+    Unreadable(PathBuf, #[source] std::io::Error),
+    /// The file holds something else.
+    #[error("{} holds no credential: {why}", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        why: &'static str,
+    },
+}
+
+impl Account {
+    /// Reads the credentials as they are now.
+    ///
+    /// # Errors
+    /// Which one is not to be had, and why; never what it is.
+    pub fn credentials(&self) -> Result<Credentials, CredentialsError> {
+        Ok(Credentials { key: self.key.read()?, secret: self.secret.read()? })
+    }
+}
+
+impl SecretSource {
+    fn read(&self) -> Result<SecretString, CredentialsError> {
+        match self {
+            Self::Env(name) => match std::env::var(name) {
+                Ok(text) if !text.is_empty() => Ok(text.into()),
+                Ok(_) | Err(_) => Err(CredentialsError::Unset(name.clone())),
+            },
+            Self::File(path) => from_file(path),
+        }
+    }
+}
+
+fn from_file(path: &Path) -> Result<SecretString, CredentialsError> {
+    use std::io::Read as _;
+    let failed = |error| CredentialsError::Unreadable(path.to_owned(), error);
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut text = String::new();
+    file.take(SECRET_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    let unusable = |why| CredentialsError::Unusable { path: path.to_owned(), why };
+    if text.len() as u64 > SECRET_MAX {
+        return Err(unusable("it is longer than 4 KiB"));
+    }
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    match line {
+        "" => Err(unusable("it is empty")),
+        line if line.contains(['\n', '\r']) => Err(unusable("it has more than one line")),
+        line => Ok(line.to_owned().into()),
+    }
+}
+
+/// An account as far as file, environment and flags have it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Partial {
+    pub(super) url: Option<String>,
+    pub(super) key: Option<SecretSource>,
+    pub(super) secret: Option<SecretSource>,
+    /// Where it stands, if it stands in the file.
+    pub(super) place: Option<Place>,
+}
+
+pub(super) type Partials = BTreeMap<AccountId, Partial>;
+
+/// The section `accounts`.
+pub(super) fn read(node: &Node, beside: &Path, faults: &mut Faults) -> Partials {
+    let Kind::Map(entries) = &node.kind else {
+        faults.problem(node.place, "`accounts`: expected a map from names to accounts");
+        return Partials::new();
+    };
+    let mut accounts = Partials::new();
+    for entry in entries {
+        let path = format!("accounts.{}", entry.key);
+        let expected = "an account: a map with `url`, `key` and `secret`";
+        let Some(mut fields) = Fields::of(&entry.value, &path, expected, faults) else { continue };
+        let url = fields.take("url", faults).and_then(|url| {
+            let text = faults.check(&url.value, url.value.word().map(str::to_owned))?;
+            base_url(&text, At::Place(url.value.place), faults)
+        });
+        let place = Some(entry.place);
+        let key = credential(&mut fields, "key", beside, faults);
+        let secret = credential(&mut fields, "secret", beside, faults);
+        fields.finish(faults);
+        let partial = Partial { url, key, secret, place };
+        accounts.insert(AccountId::new(&entry.key), partial);
+    }
+    accounts
+}
+
+fn credential(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    beside: &Path,
+    faults: &mut Faults,
+) -> Option<SecretSource> {
+    let entry = fields.take(key, faults)?;
+    if let Kind::Map(_) = entry.value.kind {
+        let expected = "`{ env: NAME }` or `{ file: PATH }`";
+        let mut source = Fields::of(&entry.value, key, expected, faults)?;
+        let word = |node: &Node| node.word().map(str::to_owned);
+        let env = source.optional("env", faults, word);
+        let file = source.optional("file", faults, word);
+        source.finish(faults);
+        return match (env, file) {
+            (Some(name), None) => Some(SecretSource::Env(name)),
+            (None, Some(path)) => Some(SecretSource::File(beside.join(path))),
+            (Some(_), Some(_)) | (None, None) => {
+                let message = format!("`{key}`: expected either `env` or `file`");
+                faults.problem(entry.place, message);
+                None
+            }
+        };
+    }
+    faults.problem(
+        entry.value.place,
+        format!(
+            "`{key}`: a credential is not written here, where it would be read by everybody and \
+             end in Git; expected `{{ env: NAME }}` or `{{ file: PATH }}`"
+        ),
+    );
+    None
+}
+
+/// Where a file holds what nobody may see: credentials written out, and URLs, which may hold some.
+pub(super) fn secrets(root: &Node) -> Vec<Place> {
+    let mut places = Vec::new();
+    let Kind::Map(sections) = &root.kind else { return places };
+    let accounts = sections.iter().filter(|entry| &*entry.key == "accounts");
+    for account in accounts.flat_map(|section| entries(&section.value)) {
+        for entry in entries(&account.value) {
+            let literal = entries(&entry.value).is_empty();
+            let login = entry.value.word().is_ok_and(|word| word.contains('@'));
+            if literal && (matches!(&*entry.key, "key" | "secret") || login) {
+                places.push(entry.value.place);
+            }
+        }
+    }
+    places
+}
+
+fn entries(node: &Node) -> &[Entry] {
+    match &node.kind {
+        Kind::Map(entries) => entries,
+        Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) | Kind::List(_) => &[],
+    }
+}
+
+/// Puts what flags and environment say over the default account.
+pub(super) fn from_environment(
+    accounts: &mut Partials,
+    overrides: &Overrides,
+    environment: &Environment<'_>,
+    faults: &mut Faults,
+) {
+    let set = |name: &str| environment(name).filter(|value| !value.is_empty());
+    let url = overrides.api_url.clone().map(|url| (url, "--api-url or EVENKEEL_API_URL"));
+    let url = url.or_else(|| set("EVENKEEL_API_URL").map(|url| (url, "EVENKEEL_API_URL"))).or_else(
+        || {
+            let name = "EMQXCLOUD_PLATFORM_ENDPOINT";
+            set(name).map(|url| (url, name))
+        },
+    );
+    let credential = |half: &str| {
+        let file = set(&format!("EVENKEEL_API_{half}_FILE"));
+        let own = format!("EVENKEEL_API_{half}");
+        let vendor = format!("EMQXCLOUD_PLATFORM_API_{half}");
+        let name = [own, vendor].into_iter().find(|name| set(name).is_some());
+        file.map(|path| SecretSource::File(path.into())).or(name.map(SecretSource::Env))
+    };
+    let (key, secret) = (credential("KEY"), credential("SECRET"));
+    if url.is_none() && key.is_none() && secret.is_none() {
+        return;
+    }
+    let account = accounts.entry(AccountId::new(AccountId::DEFAULT)).or_default();
+    if let Some((url, name)) = url {
+        let name: Arc<str> = name.into();
+        account.url = base_url(&url, At::Setting(name), faults).or(account.url.take());
+    }
+    account.key = key.or(account.key.take());
+    account.secret = secret.or(account.secret.take());
+}
+
+/// The accounts that have all their parts; each missing part is a problem.
+pub(super) fn complete(partials: Partials, faults: &mut Faults) -> BTreeMap<AccountId, Account> {
+    if partials.is_empty() && faults.is_empty() {
+        faults.problem_at(
+            At::File,
+            "no account is configured; set EVENKEEL_API_URL, EVENKEEL_API_KEY and \
+             EVENKEEL_API_SECRET, or write `accounts:`",
+        );
+    }
+    let clean = faults.is_empty();
+    let mut accounts = BTreeMap::new();
+    for (id, Partial { url, key, secret, place }) in partials {
+        let parts = [
+            ("url", url.is_none(), "the console shows it; it ends in `/public_api/v1`"),
+            ("key", key.is_none(), "`{ env: NAME }` or `{ file: PATH }`"),
+            ("secret", secret.is_none(), "`{ env: NAME }` or `{ file: PATH }`"),
+        ];
+        // A part that is there but wrong was told already.
+        for (part, _, hint) in parts.into_iter().filter(|(_, missing, _)| *missing && clean) {
+            let message = format!("account `{id}` has no `{part}`: {hint}");
+            faults.problem_at(place.map_or(At::File, At::Place), message);
+        }
+        if let (Some(url), Some(key), Some(secret)) = (url, key, secret) {
+            accounts.insert(id, Account { url, key, secret });
+        }
+    }
+    accounts
+}
+
+/// The base URL of the Deployment Management API, without a slash at its end.
+fn base_url(text: &str, at: At, faults: &mut Faults) -> Option<String> {
+    match checked(text) {
+        Ok((url, warning)) => {
+            if let Some(warning) = warning {
+                faults.warning(at, warning);
+            }
+            Some(url)
+        }
+        Err(message) => {
+            faults.problem_at(at, message);
+            None
+        }
+    }
+}
+
+fn checked(text: &str) -> Result<(String, Option<&'static str>), &'static str> {
+    let url = reqwest::Url::parse(text).map_err(|_| {
+        "this is no URL; the console shows the base URL, such as \
+         https://cloud-intl.emqx.com/public_api/v1"
+    })?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the URL holds credentials; they belong into `key` and `secret`");
+    }
+    let path = url.path().trim_end_matches('/');
+    if path.ends_with("/api/v5") || url.port() == Some(8443) {
+        return Err(
+            "this is the API of a single deployment (it ends in `/api/v5`, port 8443), which \
+             cannot start or stop it; the Deployment Management API ends in `/public_api/v1`, \
+             and the console shows it where the API keys are",
+        );
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("a base URL has no `?` and no `#`");
+    }
+    let host = url.host_str().unwrap_or_default();
+    let loopback = matches!(host, "localhost" | "[::1]")
+        || host.parse().is_ok_and(|address: std::net::Ipv4Addr| address.is_loopback());
+    match url.scheme() {
+        "https" => (),
+        "http" if loopback => (),
+        "http" => {
+            return Err("plain http would show the key to everybody on the way; use https://");
+        }
+        _ => return Err("expected an https:// URL"),
+    }
+    let unusual = (!loopback && !path.ends_with(BASE_END)).then_some(
+        "the URL does not end in `/public_api/v1`, as those of the Deployment Management API do",
+    );
+    Ok((text.trim_end_matches('/').to_owned(), unusual))
+}

@@ -1,0 +1,144 @@
+//! The configuration: flags over environment over file over defaults, to each adapter's options.
+
+mod account;
+mod file;
+
+pub use account::{Account, CredentialsError, SecretSource};
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::keel::deployment::AccountId;
+use crate::keel::policy::Policy;
+use crate::yaml::{At, Faults, Problem, Report, Source};
+
+/// Where the configuration is looked for when nothing names it.
+const USUAL_FILE: &str = "/etc/evenkeel/evenkeel.yaml";
+
+/// Where the ledger is kept when nothing says otherwise.
+const USUAL_STATE_DIR: &str = "/var/lib/evenkeel";
+
+/// The desired file, beside the configuration, when nothing says otherwise.
+const USUAL_DESIRED: &str = "desired.yaml";
+
+/// The endpoint's address when nothing says otherwise: not to be reached from outside.
+pub const USUAL_LISTEN: &str = "127.0.0.1:9464";
+
+/// How long a call may take when nothing says otherwise.
+const USUAL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What the command line says; it stands over everything else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// The configuration file.
+    pub config: Option<PathBuf>,
+    /// The desired file.
+    pub desired: Option<PathBuf>,
+    /// The base URL of the default account.
+    pub api_url: Option<String>,
+    /// The address of the HTTP endpoint.
+    pub listen: Option<String>,
+    /// The directory of the ledger.
+    pub state_dir: Option<PathBuf>,
+}
+
+/// All that was decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The desired file.
+    pub desired: PathBuf,
+    /// The directory of the ledger.
+    pub state_dir: PathBuf,
+    /// The address of the HTTP endpoint, as `host:port`.
+    pub listen: String,
+    /// The accounts.
+    pub accounts: BTreeMap<AccountId, Account>,
+    /// The keel's rules.
+    pub policy: Policy,
+    /// How long a call may take.
+    pub timeout: Duration,
+    /// What is odd, but no fault.
+    pub warnings: Vec<String>,
+}
+
+/// A look into the environment.
+pub type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+impl Settings {
+    /// Reads the configuration file, if there is one, and puts environment and flags over it.
+    ///
+    /// # Errors
+    /// All that is wrong, in one report.
+    pub fn load(overrides: &Overrides, environment: &Environment<'_>) -> Result<Self, Report> {
+        let usual = Path::new(USUAL_FILE);
+        let path = overrides.config.as_deref().or(usual.exists().then_some(usual));
+        let Some(path) = path else {
+            return Self::resolve("settings", None, None, overrides, environment);
+        };
+        let name = path.display().to_string();
+        let bytes = fs::read(path).map_err(|error| {
+            let what = format!("cannot be read: {error}; `--config` names it");
+            Report::one(&name, Problem::whole(what))
+        })?;
+        let beside = path.parent().map(Path::to_owned);
+        Self::resolve(&name, Some(&bytes), beside, overrides, environment)
+    }
+
+    /// As [`Settings::load`], with the file's content already at hand. `beside` is where the paths
+    /// in it start from.
+    ///
+    /// # Errors
+    /// All that is wrong, in one report.
+    pub fn resolve(
+        name: &str,
+        bytes: Option<&[u8]>,
+        beside: Option<PathBuf>,
+        overrides: &Overrides,
+        environment: &Environment<'_>,
+    ) -> Result<Self, Report> {
+        let mut faults = Faults::default();
+        let one = |problem| Report::one(name, problem);
+        let mut source = bytes.map(|bytes| Source::new(name, bytes)).transpose().map_err(one)?;
+        let root = source.as_ref().map(|source| source.parse(&mut faults)).transpose();
+        let root = root.map_err(one)?;
+        if let (Some(source), Some(root)) = (&mut source, &root) {
+            source.mask(account::secrets(root));
+        }
+        let beside = beside.unwrap_or_default();
+        let mut file = file::read(root.as_ref(), &beside, &mut faults);
+        account::from_environment(&mut file.accounts, overrides, environment, &mut faults);
+        let given =
+            |flag: Option<PathBuf>, name| flag.or_else(|| environment(name).map(Into::into));
+        let desired = given(overrides.desired.clone(), "EVENKEEL_DESIRED").or(file.desired);
+        let state_dir = given(overrides.state_dir.clone(), "EVENKEEL_STATE_DIR")
+            .or(file.state_dir)
+            .or_else(|| environment("STATE_DIRECTORY").map(Into::into));
+        let listen = overrides.listen.clone().or_else(|| environment("EVENKEEL_LISTEN"));
+        let listen = listen.or(file.listen).unwrap_or_else(|| USUAL_LISTEN.to_owned());
+        if let Err(message) = file::address(&listen) {
+            faults.problem_at(At::Setting("listen".into()), message);
+        }
+        let accounts = account::complete(file.accounts, &mut faults);
+        let warnings = faults.finish(name, source.as_ref())?;
+        let mut policy = file.policy;
+        policy.accounts = accounts.keys().cloned().collect();
+        Ok(Self {
+            desired: desired.unwrap_or_else(|| beside.join(USUAL_DESIRED)),
+            state_dir: state_dir.unwrap_or_else(|| USUAL_STATE_DIR.into()),
+            listen,
+            accounts,
+            policy,
+            timeout: file.timeout.unwrap_or(USUAL_TIMEOUT),
+            warnings,
+        })
+    }
+
+    /// Every key that a configuration file may have, as paths such as `limits.start.per`.
+    pub fn known_keys() -> Vec<String> {
+        let mut faults = Faults::default();
+        file::read(None, Path::new(""), &mut faults);
+        faults.known().iter().cloned().collect()
+    }
+}

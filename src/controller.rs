@@ -1,0 +1,291 @@
+//! The loop: select, handle, commit, do. One owner of all state; answers come back as events.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::api;
+use crate::clock::Clock;
+use crate::config::Account;
+use crate::http::{Heartbeat, Query};
+use crate::keel::call::{Answer, CallId, Outcome};
+use crate::keel::decision::{Decision, Effect, Permit, Released};
+use crate::keel::deployment::AccountId;
+use crate::keel::notice::{Notice, chain};
+use crate::keel::reconciler::{Event, Reconciler};
+use crate::keel::view::PastView;
+use crate::ledger::{Fault, Ledger, Refused};
+use crate::metrics::Metrics;
+use crate::telemetry;
+
+/// The longest sleep. Sleeps do not count a suspended machine's time, so after a resume this is how
+/// long it takes to notice; `/healthz` allows a minute.
+const TURN_MAX: Duration = Duration::from_secs(5);
+
+/// How often a ledger that could not be written is tried again.
+const STUCK_RETRY: Duration = Duration::from_secs(2);
+
+/// How often credential files are compared with what was read from them.
+const CREDENTIALS_EVERY: Duration = Duration::from_secs(30);
+
+/// How long calls under way are awaited when the process is told to end.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// Events taken into one commit: enough for every answer of a full `observe.concurrency`.
+const BATCH_MAX: usize = 256;
+
+/// What a caller may ask of the loop from outside.
+#[derive(Debug)]
+pub enum Command {
+    /// Something happened.
+    Event(Event),
+    /// Read the credentials again.
+    RefreshCredentials,
+    /// End: send nothing more, wait for the answers under way, settle the ledger.
+    Stop,
+}
+
+/// An account's way to its server.
+#[derive(Debug)]
+pub struct Access {
+    /// Sends the requests.
+    pub client: Arc<api::Client>,
+    /// Where its credentials come from.
+    pub account: Account,
+}
+
+/// The daemon's heart.
+#[derive(Debug)]
+pub struct Controller<L> {
+    /// Decides.
+    pub keel: Reconciler,
+    /// Remembers.
+    pub ledger: L,
+    /// The time.
+    pub clock: Clock,
+    /// The way out, by account.
+    pub access: BTreeMap<AccountId, Access>,
+    /// Counts what is told.
+    pub metrics: Arc<Metrics>,
+    /// Shows that the loop turns.
+    pub heartbeat: Heartbeat,
+    /// What comes in.
+    pub inbox: mpsc::UnboundedReceiver<Command>,
+    /// For what this loop's own tasks bring back.
+    pub outbox: mpsc::UnboundedSender<Command>,
+    /// Questions of the HTTP endpoint.
+    pub queries: mpsc::Receiver<Query>,
+    /// Set while the ledger cannot be written: when to try again.
+    pub stuck: Option<tokio::time::Instant>,
+}
+
+/// Why a loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to.
+    Stopped,
+    /// The caller had seen enough.
+    Done,
+}
+
+impl<L: Ledger> Controller<L> {
+    /// Turns until it is told to stop, or until `done` says so after a turn.
+    ///
+    /// # Errors
+    /// When it can no longer be known what the ledger holds: the process must end and recover.
+    pub async fn run(&mut self, mut done: impl FnMut(&Reconciler) -> bool) -> Result<Ended, Fault> {
+        let mut credentials_at = tokio::time::Instant::now() + CREDENTIALS_EVERY;
+        let mut deadline = None;
+        loop {
+            let turn = self.next_turn();
+            tokio::select! {
+                biased;
+                Some(command) = self.inbox.recv() => {
+                    if self.take(command)? {
+                        deadline.get_or_insert(tokio::time::Instant::now() + DRAIN_MAX);
+                    }
+                }
+                Some(query) = self.queries.recv() => self.reply(query),
+                () = tokio::time::sleep(turn) => self.handle(Event::Tick)?,
+            }
+            self.heartbeat.beat(self.clock.now().mono);
+            self.look_after_the_ledger()?;
+            let now = tokio::time::Instant::now();
+            if credentials_at <= now {
+                credentials_at = now + CREDENTIALS_EVERY;
+                self.refresh_all();
+            }
+            if deadline.is_some_and(|at| at <= now || self.keel.in_flight() == 0) {
+                self.ledger.sync()?;
+                return Ok(Ended::Stopped);
+            }
+            if deadline.is_none() && done(&self.keel) {
+                self.ledger.sync()?;
+                return Ok(Ended::Done);
+            }
+        }
+    }
+
+    /// Makes a decision durable and does what it lets out.
+    ///
+    /// # Errors
+    /// As [`Controller::run`].
+    pub fn commit(&mut self, decision: Decision) -> Result<(), Fault> {
+        match self.ledger.commit(decision) {
+            Ok(Released { effects, notices }) => {
+                self.tell(&notices);
+                for effect in effects {
+                    self.perform(effect);
+                }
+                Ok(())
+            }
+            Err(Refused::Broken(fault)) => Err(fault),
+            Err(Refused::Stuck { fault, calls, notices }) => {
+                self.tell(&notices);
+                self.withhold(&fault, calls)
+            }
+        }
+    }
+
+    fn next_turn(&self) -> Duration {
+        let now = self.clock.now().mono;
+        let wake = self.keel.next_wake(now).map_or(TURN_MAX, |wake| wake.at.since(now));
+        if self.stuck.is_some() { STUCK_RETRY } else { wake.min(TURN_MAX) }
+    }
+
+    /// Takes a command and those that wait behind it, as one commit. True if it was told to stop.
+    fn take(&mut self, command: Command) -> Result<bool, Fault> {
+        let (mut decision, mut stop, mut taken) = (Decision::default(), false, 0);
+        let mut next = Some(command);
+        while let Some(command) = next {
+            match command {
+                Command::Event(event) => {
+                    decision.absorb(self.keel.handle(event, self.clock.now()));
+                }
+                Command::RefreshCredentials => self.refresh_all(),
+                Command::Stop => {
+                    stop = true;
+                    decision.absorb(self.keel.handle(Event::Drain, self.clock.now()));
+                }
+            }
+            taken += 1;
+            next = if taken < BATCH_MAX { self.inbox.try_recv().ok() } else { None };
+        }
+        self.commit(decision)?;
+        Ok(stop)
+    }
+
+    fn handle(&mut self, event: Event) -> Result<(), Fault> {
+        let decision = self.keel.handle(event, self.clock.now());
+        self.commit(decision)
+    }
+
+    /// The ledger could not be written: what was to be sent never leaves.
+    fn withhold(&mut self, fault: &Fault, calls: Vec<CallId>) -> Result<(), Fault> {
+        let text: Arc<str> = chain(fault).into();
+        self.stuck = Some(tokio::time::Instant::now() + STUCK_RETRY);
+        let now = self.clock.now();
+        let mut decision = self.keel.handle(Event::LedgerStuck(text.clone()), now);
+        for id in calls {
+            let outcome = Outcome::NeverLeft(text.clone());
+            let answer = Answer { id, took: Duration::ZERO, outcome };
+            decision.absorb(self.keel.handle(Event::Answered(answer), now));
+        }
+        match self.ledger.commit(decision) {
+            Ok(Released { notices, .. }) | Err(Refused::Stuck { notices, .. }) => {
+                self.tell(&notices);
+                Ok(())
+            }
+            Err(Refused::Broken(fault)) => Err(fault),
+        }
+    }
+
+    fn look_after_the_ledger(&mut self) -> Result<(), Fault> {
+        if self.stuck.is_some_and(|at| at <= tokio::time::Instant::now()) {
+            match self.ledger.flush_owed() {
+                Ok(()) => {
+                    self.stuck = None;
+                    self.handle(Event::LedgerFree)?;
+                }
+                Err(fault) if fault.is_stuck() => {
+                    self.stuck = Some(tokio::time::Instant::now() + STUCK_RETRY);
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        if self.stuck.is_none() && self.ledger.wants_compaction() {
+            let snapshot = self.keel.compacted(self.clock.now());
+            match self.ledger.compact(&snapshot) {
+                // The old file is whole and goes on.
+                Ok(()) => (),
+                Err(fault) if fault.is_stuck() => (),
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&self, notices: &[Notice]) {
+        for notice in notices {
+            self.metrics.count(notice);
+            telemetry::tell(notice);
+        }
+    }
+
+    fn perform(&self, effect: Effect) {
+        match effect {
+            Effect::Send(permit) => self.send(permit),
+            Effect::RefreshCredentials(id) => self.refresh(&id),
+        }
+    }
+
+    fn send(&self, permit: Permit) {
+        let (outbox, clock) = (self.outbox.clone(), self.clock.clone());
+        let client = self.access.get(&permit.call.account).map(|access| access.client.clone());
+        tokio::spawn(async move {
+            let answer = match client {
+                Some(client) => client.send(permit, &clock).await,
+                None => Answer {
+                    id: permit.id,
+                    took: Duration::ZERO,
+                    outcome: Outcome::NeverLeft("the account is not configured".into()),
+                },
+            };
+            // A loop that has ended counts the call as unanswered when it starts again.
+            let _ = outbox.send(Command::Event(Event::Answered(answer)));
+        });
+    }
+
+    fn refresh_all(&self) {
+        for id in self.access.keys() {
+            self.refresh(id);
+        }
+    }
+
+    /// Reads an account's credentials again; new ones are used from the next request on.
+    fn refresh(&self, id: &AccountId) {
+        let Some(access) = self.access.get(id) else { return };
+        match access.account.credentials() {
+            Ok(credentials) => {
+                if access.client.set_credentials(credentials) {
+                    let event = Event::CredentialsChanged(id.clone());
+                    let _ = self.outbox.send(Command::Event(event));
+                }
+            }
+            Err(error) => tracing::warn!(account = %id, "{}", chain(&error)),
+        }
+    }
+
+    fn reply(&self, query: Query) {
+        match query {
+            Query::View(reply) => {
+                let _ = reply.send(Arc::new(self.keel.view(self.clock.now())));
+            }
+            Query::History(reply) => {
+                let _ = reply.send(self.keel.past().map(PastView::from).collect());
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What is seen of the desired file becomes events: parsed, kept if it is good, reported if not.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::controller::Command;
+use crate::keel::deployment::AccountId;
+use crate::keel::intent::Manifest;
+use crate::keel::notice::chain;
+use crate::keel::reconciler::Event;
+use crate::manifest::{self, Kept, Options, Seen, Watch};
+
+/// The desired file under watch.
+#[derive(Clone, Debug)]
+pub struct Desired {
+    watch: Watch,
+}
+
+struct Follower {
+    name: String,
+    accounts: Vec<AccountId>,
+    kept: Kept,
+    clock: Clock,
+    outbox: mpsc::UnboundedSender<Command>,
+    in_force: bool,
+}
+
+impl Desired {
+    /// Watches the desired file of these settings from now on, in a task of its own.
+    pub fn follow(
+        settings: &Settings,
+        clock: Clock,
+        outbox: mpsc::UnboundedSender<Command>,
+    ) -> Self {
+        let (watch, mut seen) = manifest::watch(Options::new(&settings.desired));
+        let mut follower = Follower {
+            name: settings.desired.display().to_string(),
+            accounts: settings.policy.accounts.clone(),
+            kept: Kept::new(&settings.state_dir),
+            clock,
+            outbox,
+            in_force: false,
+        };
+        tokio::spawn(async move {
+            while let Some(seen) = seen.recv().await {
+                if !follower.take(&seen) {
+                    return;
+                }
+            }
+        });
+        Self { watch }
+    }
+
+    /// Looks at the file now.
+    pub fn reread(&self) {
+        self.watch.reread();
+    }
+}
+
+impl Follower {
+    /// Tells what was seen. False once nobody listens any more.
+    fn take(&mut self, seen: &Seen) -> bool {
+        let refused = match seen {
+            Seen::Text(bytes) => match self.parse(&self.name, bytes) {
+                Ok(manifest) => {
+                    self.keep(bytes);
+                    return self.accept(manifest);
+                }
+                Err(report) => report,
+            },
+            Seen::Fault(fault) => fault.clone(),
+        };
+        self.fall_back();
+        self.tell(Event::ManifestRefused(refused))
+    }
+
+    fn parse(&self, name: &str, bytes: &[u8]) -> Result<Manifest, Arc<str>> {
+        let (manifest, warnings) = manifest::parse(name, bytes, Some(&self.accounts))
+            .map_err(|report| Arc::from(report.to_string()))?;
+        let expired = manifest::expired(&manifest, self.clock.now().wall);
+        for warning in warnings.iter().chain(&expired) {
+            tracing::warn!("{warning}");
+        }
+        Ok(manifest)
+    }
+
+    fn keep(&self, bytes: &[u8]) {
+        // The file itself is good; what is at stake is only the next start.
+        if let Err(error) = self.kept.save(bytes) {
+            tracing::warn!("{}", chain(&error));
+        }
+    }
+
+    /// Where no file was good in this process yet, the last good one of an earlier process is.
+    fn fall_back(&mut self) {
+        if self.in_force {
+            return;
+        }
+        let path = self.kept.path();
+        match self.kept.load() {
+            Ok(None) => (),
+            Ok(Some(bytes)) => match self.parse(&shown(&path), &bytes) {
+                Ok(manifest) => {
+                    tracing::warn!("the last good desired file stays in force: {}", shown(&path));
+                    self.accept(manifest);
+                }
+                Err(report) => tracing::error!("the last good desired file is refused\n{report}"),
+            },
+            Err(error) => tracing::error!("{}", chain(&error)),
+        }
+    }
+
+    fn accept(&mut self, manifest: Manifest) -> bool {
+        self.in_force = true;
+        self.tell(Event::ManifestRead(Arc::new(manifest)))
+    }
+
+    fn tell(&self, event: Event) -> bool {
+        self.outbox.send(Command::Event(event)).is_ok()
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,279 @@
+//! The daemon's endpoint: metrics, probes, JSON and the status page. It only reads: what there is
+//! to show it asks of the controller, as a [`Query`].
+
+mod answer;
+mod page;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::{Method, Request, Response, StatusCode, Uri};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::keel::time::{Mono, format_duration};
+use crate::keel::view::{DeploymentView, PastView, View};
+use crate::serve::{Bounds, serve};
+use answer::{Kind, Reply};
+
+/// What the endpoint asks of the controller. Each is answered once, or dropped.
+#[derive(Debug)]
+pub enum Query {
+    /// Everything at this moment.
+    View(oneshot::Sender<Arc<View>>),
+    /// The starts and stops that are remembered, in any order.
+    History(oneshot::Sender<Vec<PastView>>),
+}
+
+/// When the control loop last turned.
+#[derive(Clone, Debug)]
+pub struct Heartbeat(Arc<AtomicI64>);
+
+impl Heartbeat {
+    /// A loop that is about to turn for the first time, `now`.
+    pub fn new(now: Mono) -> Self {
+        Self(Arc::new(AtomicI64::new(now.millis())))
+    }
+
+    /// Says that it turns `now`.
+    pub fn beat(&self, now: Mono) {
+        self.0.store(now.millis(), Ordering::Relaxed);
+    }
+
+    /// When it last turned.
+    pub fn last(&self) -> Mono {
+        Mono::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// What the endpoint needs to answer.
+pub struct State {
+    /// Where to ask the controller.
+    pub queries: mpsc::Sender<Query>,
+    /// For how long to wait for its answer; [`PATIENCE`] outside tests.
+    pub patience: Duration,
+    /// When the control loop last turned.
+    pub heartbeat: Heartbeat,
+    /// The present, on the clock of [`State::heartbeat`].
+    pub now: Box<dyn Fn() -> Mono + Send + Sync>,
+    /// The exposition for Prometheus, or why there is none.
+    pub exposition: Exposition,
+}
+
+/// Makes the text of `/metrics` from a view.
+pub type Exposition = Box<dyn Fn(&View) -> Result<String, String> + Send + Sync>;
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("heartbeat", &self.heartbeat).finish_non_exhaustive()
+    }
+}
+
+/// For how long an answer of the controller is awaited. It turns in milliseconds; scrapers and
+/// probes give up after ten seconds or less, and should then have heard why.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A loop that has not turned for so long is stuck. It has a timer that is far shorter.
+pub const STUCK_AFTER: Duration = Duration::from_secs(60);
+
+/// What there is, for those who ask for something else.
+const PATHS: &str = "/\n/metrics\n/healthz\n/readyz\n/api/v1/deployments\n\
+                     /api/v1/deployments/{id}\n/api/v1/history\n";
+
+/// A path that there is.
+enum Target<'a> {
+    Page,
+    Style,
+    Metrics,
+    Healthz,
+    Readyz,
+    Deployments,
+    Deployment(&'a str),
+    History,
+}
+
+impl<'a> Target<'a> {
+    fn of(path: &'a str) -> Option<Self> {
+        match path {
+            "/" => Some(Self::Page),
+            "/style.css" => Some(Self::Style),
+            "/metrics" => Some(Self::Metrics),
+            "/healthz" => Some(Self::Healthz),
+            "/readyz" => Some(Self::Readyz),
+            "/api/v1/deployments" => Some(Self::Deployments),
+            "/api/v1/history" => Some(Self::History),
+            other => other.strip_prefix("/api/v1/deployments/").map(Self::Deployment),
+        }
+    }
+
+    /// How faults of this path are told.
+    const fn faults(&self) -> Kind {
+        match self {
+            Self::Deployments | Self::Deployment(_) | Self::History => Kind::Json,
+            Self::Page | Self::Style | Self::Metrics | Self::Healthz | Self::Readyz => Kind::Text,
+        }
+    }
+}
+
+/// Answers on `listener` until `shutdown` resolves and the requests in progress have ended.
+pub async fn run(listener: TcpListener, state: Arc<State>, shutdown: impl Future<Output = ()>) {
+    let handler = move |request: Request<Incoming>, _peer| {
+        let state = Arc::clone(&state);
+        async move { Ok(route(&state, request.method(), request.uri()).await) }
+    };
+    serve(listener, Bounds::default(), shutdown, handler).await;
+}
+
+/// Answers one request. Its body, if it has one, is of no interest.
+pub async fn route(state: &State, method: &Method, uri: &Uri) -> Response<Full<Bytes>> {
+    let reply = reply(state, method, uri).await;
+    reply.into_response(*method == Method::HEAD)
+}
+
+async fn reply(state: &State, method: &Method, uri: &Uri) -> Reply {
+    let path = uri.path();
+    let Some(target) = Target::of(path) else {
+        let kind = if path.starts_with("/api/") { Kind::Json } else { Kind::Text };
+        let paths = PATHS.trim_end().replace('\n', if kind == Kind::Json { ", " } else { "\n" });
+        let fault = format!("there is nothing at this path; there is:\n{paths}");
+        return Reply::fault(kind, StatusCode::NOT_FOUND, &fault);
+    };
+    let faults = target.faults();
+    if *method != Method::GET && *method != Method::HEAD {
+        let fault = "only GET and HEAD are understood: this endpoint shows, and changes nothing";
+        return Reply::fault(faults, StatusCode::METHOD_NOT_ALLOWED, fault);
+    }
+    let reply = match target {
+        Target::Style => Ok(Reply::style(page::STYLE)),
+        Target::Healthz => Ok(healthz(state)),
+        Target::Readyz => state.view().await.map(|view| readyz(&view)),
+        Target::Metrics => state.view().await.map(|view| metrics(state, &view)),
+        Target::Page => state.view().await.map(|view| show(&view, uri.query())),
+        Target::Deployments => state.view().await.map(|view| Reply::json(&*view)),
+        Target::Deployment(id) => state.view().await.map(|view| deployment(&view, id)),
+        Target::History => match wanted(uri.query()) {
+            Ok(id) => state.history().await.map(|past| history(past, id)),
+            Err(fault) => Ok(Reply::fault(faults, StatusCode::BAD_REQUEST, &fault)),
+        },
+    };
+    reply.unwrap_or_else(|Silent| {
+        let patience = format_duration(state.patience);
+        let fault = format!("the control loop did not answer within {patience}");
+        Reply::fault(faults, StatusCode::SERVICE_UNAVAILABLE, &fault)
+    })
+}
+
+/// The controller did not answer.
+struct Silent;
+
+impl State {
+    async fn view(&self) -> Result<Arc<View>, Silent> {
+        self.ask(Query::View).await
+    }
+
+    async fn history(&self) -> Result<Vec<PastView>, Silent> {
+        self.ask(Query::History).await
+    }
+
+    async fn ask<T>(&self, query: fn(oneshot::Sender<T>) -> Query) -> Result<T, Silent> {
+        let (sender, receiver) = oneshot::channel();
+        let answer = async {
+            self.queries.send(query(sender)).await.map_err(|_| Silent)?;
+            receiver.await.map_err(|_| Silent)
+        };
+        tokio::time::timeout(self.patience, answer).await.map_err(|_| Silent)?
+    }
+}
+
+fn healthz(state: &State) -> Reply {
+    let still = (state.now)().since(state.heartbeat.last());
+    if still < STUCK_AFTER {
+        return Reply::text(StatusCode::OK, "ok");
+    }
+    let still = format_duration(Duration::from_secs(still.as_secs()));
+    let fault = format!("the control loop has not turned for {still}");
+    Reply::text(StatusCode::SERVICE_UNAVAILABLE, &fault)
+}
+
+/// A process that stands by knows who leads, so it is ready: [`View::leader`] has no third value.
+fn readyz(view: &View) -> Reply {
+    let mut missing = Vec::new();
+    if view.file.revision.is_none() {
+        let fault = view.file.fault.as_deref().unwrap_or("it was not read yet");
+        missing.push(format!("no valid desired file is in force: {fault}"));
+    }
+    if let Some(fault) = &view.ledger_fault {
+        missing.push(format!("the ledger cannot be written: {fault}"));
+    }
+    if missing.is_empty() {
+        return Reply::text(StatusCode::OK, "ok");
+    }
+    Reply::text(StatusCode::SERVICE_UNAVAILABLE, &missing.join("\n"))
+}
+
+fn metrics(state: &State, view: &View) -> Reply {
+    match (state.exposition)(view) {
+        Ok(text) => Reply::metrics(text),
+        Err(fault) => Reply::text(StatusCode::INTERNAL_SERVER_ERROR, &fault),
+    }
+}
+
+fn show(view: &View, query: Option<&str>) -> Reply {
+    match parameter(query, "page").map(|page| page.map(str::parse)) {
+        Ok(None) => Reply::html(page::render(view, 1)),
+        Ok(Some(Ok(page))) => Reply::html(page::render(view, page)),
+        Ok(Some(Err(_))) => {
+            Reply::text(StatusCode::BAD_REQUEST, "`page` must be a number, such as `/?page=2`")
+        }
+        Err(fault) => Reply::text(StatusCode::BAD_REQUEST, &fault),
+    }
+}
+
+fn deployment(view: &View, id: &str) -> Reply {
+    view.deployment(id).map_or_else(
+        || {
+            let fault = format!(
+                "the desired file names no deployment `{id}`; /api/v1/deployments lists those that \
+                 it does"
+            );
+            Reply::fault(Kind::Json, StatusCode::NOT_FOUND, &fault)
+        },
+        Reply::json::<DeploymentView>,
+    )
+}
+
+#[derive(serde::Serialize)]
+struct History {
+    history: Vec<PastView>,
+}
+
+fn history(mut history: Vec<PastView>, id: Option<&str>) -> Reply {
+    history.retain(|past| id.is_none_or(|id| past.deployment.as_str() == id));
+    history.sort_by_key(|past| std::cmp::Reverse(past.id));
+    Reply::json(&History { history })
+}
+
+fn wanted(query: Option<&str>) -> Result<Option<&str>, String> {
+    parameter(query, "deployment")
+}
+
+/// The value of the one parameter that a path has. A name that was mistyped must not show
+/// everything as if nothing had been asked. Ids and numbers are never percent-encoded, so nothing
+/// is decoded.
+fn parameter<'a>(query: Option<&'a str>, name: &str) -> Result<Option<&'a str>, String> {
+    let mut found = None;
+    for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=') {
+            Some((key, value)) if key == name && found.is_none() => found = Some(value),
+            Some((key, _)) if key == name => return Err(format!("`{name}` is given twice")),
+            Some(_) | None => {
+                return Err(format!("`{pair}` is not understood; expected `{name}=…`"));
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,119 @@
+//! One account: its calls under way, its list call, and the timetable of its deployments.
+
+use std::collections::BTreeSet;
+
+use super::call::CallId;
+use super::deployment::{Action, DeploymentId};
+use super::member::Member;
+use super::time::Mono;
+
+/// The account's list call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum List {
+    /// Not asked yet by this process.
+    Untried,
+    /// The last one answered with the fleet.
+    Works,
+    /// The last one did not; so many failures in a row.
+    Fails(u32),
+}
+
+/// One base URL with one key.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Calls under way.
+    pub(super) in_flight: u32,
+    /// Deployments in the desired file.
+    pub(super) members: usize,
+    /// 401s in a row, and when to try again.
+    pub(super) refused: Option<(u32, Mono)>,
+    pub(super) list: List,
+    /// The list call under way.
+    pub(super) listing: Option<CallId>,
+    /// When the next one is due.
+    pub(super) list_at: Mono,
+    due: BTreeSet<(Mono, DeploymentId)>,
+    /// Who waits for a start or stop, where the account allows one at a time. Longest waiting
+    /// first.
+    queues: [BTreeSet<(Mono, DeploymentId)>; 2],
+}
+
+impl Account {
+    /// An account without deployments.
+    pub fn new(now: Mono) -> Self {
+        Self {
+            in_flight: 0,
+            members: 0,
+            refused: None,
+            list: List::Untried,
+            listing: None,
+            list_at: now,
+            due: BTreeSet::new(),
+            queues: [BTreeSet::new(), BTreeSet::new()],
+        }
+    }
+
+    /// Whether nothing may be sent for now: too many calls under way, or the key is refused and it
+    /// is not time yet for the one call that tries it again.
+    pub fn is_busy(&self, now: Mono, concurrency: u32) -> bool {
+        let paused = self.refused.is_some_and(|(_, retry_at)| now < retry_at || self.in_flight > 0);
+        paused || self.in_flight >= concurrency
+    }
+
+    /// Puts a deployment into the timetable, or takes it out.
+    pub fn schedule(&mut self, member: &mut Member, at: Option<Mono>) {
+        if member.due == at {
+            return;
+        }
+        if let Some(before) = member.due.take() {
+            self.due.remove(&(before, member.id.clone()));
+        }
+        if let Some(at) = at {
+            self.due.insert((at, member.id.clone()));
+            member.due = Some(at);
+        }
+    }
+
+    /// The deployment whose turn it is at `now`.
+    pub fn whose_turn(&self, now: Mono) -> Option<DeploymentId> {
+        self.due.first().filter(|(at, _)| *at <= now).map(|(_, id)| id.clone())
+    }
+
+    /// When the next turn comes.
+    pub fn next_turn(&self) -> Option<Mono> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// Lines a deployment up for `wanted`, or takes it out of the line.
+    pub fn line_up(&mut self, member: &mut Member, wanted: Option<Action>, now: Mono) {
+        if member.queued.map(|(action, _)| action) == wanted {
+            return;
+        }
+        if let Some((action, since)) = member.queued.take() {
+            self.queues[place(action)].remove(&(since, member.id.clone()));
+        }
+        if let Some(action) = wanted {
+            self.queues[place(action)].insert((now, member.id.clone()));
+            member.queued = Some((action, now));
+        }
+    }
+
+    /// Who is first in line.
+    pub fn first_in_line(&self, action: Action) -> Option<&DeploymentId> {
+        self.queues[place(action)].first().map(|(_, id)| id)
+    }
+
+    /// How many stand before `member` in its line.
+    pub fn before(&self, member: &Member) -> usize {
+        member.queued.map_or(0, |(action, since)| {
+            self.queues[place(action)].range(..(since, member.id.clone())).count()
+        })
+    }
+}
+
+const fn place(action: Action) -> usize {
+    match action {
+        Action::Start => 0,
+        Action::Stop => 1,
+    }
+}

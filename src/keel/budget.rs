@@ -1,0 +1,165 @@
+//! So many requests in any window, counted as the server counts them: by arrival.
+
+use std::time::Duration;
+
+use super::policy::Limit;
+use super::time::Mono;
+
+/// Whether a request may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A request sent now cannot break the limit.
+    Open,
+    /// Ask again at this time.
+    Until(Mono),
+    /// Nobody can say: ask again when a call under way has ended.
+    InFlight,
+}
+
+impl Verdict {
+    /// The stricter of two.
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::InFlight, _) | (_, Self::InFlight) => Self::InFlight,
+            (Self::Until(a), Self::Until(b)) => Self::Until(a.max(b)),
+            (Self::Until(at), Self::Open) | (Self::Open, Self::Until(at)) => Self::Until(at),
+            (Self::Open, Self::Open) => Self::Open,
+        }
+    }
+}
+
+/// The rule that a [`Tally`] is read by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Calls that may hold a slot at a time.
+    pub requests: u32,
+    /// For how long a call holds its slot after its latest possible arrival: W' = W + margin.
+    pub hold: Duration,
+    /// Whether only one call may be under way at a time, whatever the limit: starts and stops.
+    pub alone: bool,
+}
+
+impl Rule {
+    /// The rule of `limit`, with `margin` for what clocks and server nodes may differ by.
+    pub fn new(limit: Limit, margin: Duration, alone: bool) -> Self {
+        Self { requests: limit.requests, hold: limit.per + margin, alone }
+    }
+}
+
+/// The calls of one method in one scope that may still count at the server.
+///
+/// The server sees a request at some unknown time between its reservation and its settlement. So a
+/// call under way holds a slot for as long as that lasts, and a settled one for [`Rule::hold`]
+/// after its *latest possible* arrival: the head of an answer proves that the request arrived
+/// before it; a request given up on may arrive as late as the lateness allows.
+///
+/// Why that keeps the limit N: suppose N + 1 arrivals within one window W. When the last of them
+/// was admitted, fewer than N calls held, so some earlier one of them did not hold any more: `hold`
+/// had passed since its latest possible arrival, hence since its arrival. The two are W apart or
+/// more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    under_way: u32,
+    /// Latest possible arrivals, ascending. Only the newest N matter, so only they are kept.
+    arrivals: Vec<Mono>,
+    closed: Option<Mono>,
+    strikes: u32,
+}
+
+impl Tally {
+    /// A tally as a ledger carried it.
+    pub fn carried(arrivals: Vec<Mono>, closed: Option<Mono>, strikes: u32) -> Self {
+        Self { under_way: 0, arrivals, closed, strikes }
+    }
+
+    /// Spends a slot on a request that may be sent from now on.
+    pub fn reserve(&mut self) {
+        self.under_way += 1;
+    }
+
+    /// Narrows the spend: the request arrived no later than `by`, if it arrived.
+    pub fn settle(&mut self, by: Mono, rule: Rule) {
+        self.under_way = self.under_way.saturating_sub(1);
+        self.arrive(by, rule);
+    }
+
+    /// Hands the slot back: not one byte of the request was written.
+    pub fn hand_back(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
+    }
+
+    /// Counts an arrival that nobody reserved a slot for.
+    pub fn arrive(&mut self, by: Mono, rule: Rule) {
+        let place = self.arrivals.partition_point(|known| *known <= by);
+        self.arrivals.insert(place, by);
+        let surplus = self.arrivals.len().saturating_sub(rule.requests as usize);
+        self.arrivals.drain(..surplus);
+    }
+
+    /// Closes the tally until then, if it is not closed for longer already: a 429 was met.
+    pub fn close(&mut self, until: Mono) {
+        self.closed = self.closed.max(Some(until));
+        self.strikes = self.strikes.saturating_add(1);
+    }
+
+    /// An answer other than 429 was met.
+    pub fn relent(&mut self) {
+        self.strikes = 0;
+    }
+
+    /// 429s met in a row.
+    pub const fn strikes(&self) -> u32 {
+        self.strikes
+    }
+
+    /// Says whether a request may be sent at `now`, if `keep` slots are to stay free after it.
+    pub fn verdict(&self, now: Mono, rule: Rule, keep: u32) -> Verdict {
+        let slots = rule.requests.saturating_sub(keep).max(1);
+        if self.under_way >= slots || (rule.alone && self.under_way > 0) {
+            return Verdict::InFlight;
+        }
+        // Open once all but `free` of the newest arrivals have let go.
+        let free = (slots - self.under_way) as usize;
+        let blocking = self.arrivals.len().checked_sub(free).map(|i| self.arrivals[i] + rule.hold);
+        match blocking.max(self.closed) {
+            Some(until) if now < until => Verdict::Until(until),
+            Some(_) | None => Verdict::Open,
+        }
+    }
+
+    /// How many requests could be sent at `now`, one after the other.
+    pub fn remaining(&self, now: Mono, rule: Rule) -> u32 {
+        if self.closed.is_some_and(|until| now < until) {
+            return 0;
+        }
+        let lapsed = self.arrivals.partition_point(|by| *by + rule.hold <= now);
+        let holding = u32::try_from(self.arrivals.len() - lapsed).unwrap_or(u32::MAX);
+        rule.requests.saturating_sub(holding.saturating_add(self.under_way))
+    }
+
+    /// Forgets what no longer counts at `now`.
+    pub fn prune(&mut self, now: Mono, rule: Rule) {
+        let lapsed = self.arrivals.partition_point(|by| *by + rule.hold <= now);
+        self.arrivals.drain(..lapsed);
+        self.closed = self.closed.filter(|until| now < *until);
+    }
+
+    /// Whether nothing counts: a tally never used.
+    pub fn is_blank(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What a ledger has to carry: the arrivals, the closure, the strikes. Calls under way are
+    /// carried by their own reservations.
+    pub fn carry(&self) -> (&[Mono], Option<Mono>, u32) {
+        (&self.arrivals, self.closed, self.strikes)
+    }
+
+    /// Moves every instant into another clock domain.
+    pub fn shift(&mut self, millis: i64) {
+        for by in &mut self.arrivals {
+            *by = by.shifted(millis);
+        }
+        self.closed = self.closed.map(|until| until.shifted(millis));
+    }
+}

@@ -1,0 +1,99 @@
+//! What the reconciler answers: records to make durable, and effects locked behind them.
+
+use super::call::{Call, CallId};
+use super::deployment::AccountId;
+use super::notice::Notice;
+use super::record::Record;
+use super::time::Mono;
+
+/// Leave to send one request. Not `Clone`: one permit, one request.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a reserved call is spent whether it is sent or not"]
+pub struct Permit {
+    /// The number of its reservation.
+    pub id: CallId,
+    /// What to send.
+    pub call: Call,
+    /// The request must have left by then, or not at all.
+    pub send_by: Mono,
+}
+
+/// Something the shell must do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Send the request that this permit pays for, and report its [`super::call::Answer`].
+    Send(Permit),
+    /// The server refused the account's credentials: read them again.
+    RefreshCredentials(AccountId),
+}
+
+/// The answer to one event.
+#[derive(Debug, Default)]
+#[must_use = "hand it to the ledger"]
+pub struct Decision {
+    records: Vec<Record>,
+    effects: Vec<Effect>,
+    notices: Vec<Notice>,
+}
+
+/// What comes out of a [`Decision`] once its records are durable.
+#[derive(Debug, Default)]
+#[must_use = "effects are to be done, notices to be told"]
+pub struct Released {
+    /// To be done.
+    pub effects: Vec<Effect>,
+    /// To be told.
+    pub notices: Vec<Notice>,
+}
+
+impl Decision {
+    /// Adds a record to be made durable before any effect.
+    pub fn record(&mut self, record: Record) {
+        self.records.push(record);
+    }
+
+    /// Adds an effect, to be done after every record is durable.
+    pub fn then(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Adds something worth telling.
+    pub fn tell(&mut self, notice: Notice) {
+        self.notices.push(notice);
+    }
+
+    /// Adds a later decision to this one: group commit.
+    pub fn absorb(&mut self, later: Self) {
+        self.records.extend(later.records);
+        self.effects.extend(later.effects);
+        self.notices.extend(later.notices);
+    }
+
+    /// What must be durable first.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// Whether something will be sent, so that the records must reach the disk now. A decision that
+    /// sends nothing only narrows what is already durable, and may wait for the next sync.
+    pub fn sends(&self) -> bool {
+        self.effects.iter().any(|effect| match effect {
+            Effect::Send(_) => true,
+            Effect::RefreshCredentials(_) => false,
+        })
+    }
+
+    /// The calls that will not be sent if this decision cannot be made durable.
+    pub fn calls(&self) -> Vec<CallId> {
+        let call = |effect: &Effect| match effect {
+            Effect::Send(permit) => Some(permit.id),
+            Effect::RefreshCredentials(_) => None,
+        };
+        self.effects.iter().filter_map(call).collect()
+    }
+
+    /// Opens the envelope. Called by a ledger, once the records are durable, and by nobody else.
+    pub fn release(self) -> Released {
+        Released { effects: self.effects, notices: self.notices }
+    }
+}

@@ -1,0 +1,288 @@
+//! Moves one deployment on: the same steps whatever happened to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::account::{Account, List};
+use super::budget::Verdict;
+use super::cadence;
+use super::call::{Call, CallId, Method};
+use super::decision::{Decision, Effect, Permit};
+use super::deployment::Action;
+use super::history::History;
+use super::member::Member;
+use super::message;
+use super::notice::Notice;
+use super::plan::{self, Context, Judgement, Need, Reason};
+use super::policy::Policy;
+use super::record::{Cause, Record};
+use super::time::{Mono, Now};
+
+/// Status calls that a passage leaves for confirming: one before the next start or stop, and one
+/// in case that this is answered badly.
+const CONFIRM_RESERVE: u32 = 2;
+
+/// The least pause between two looks at the same deployment: a wake-up that changed nothing must
+/// not become a busy loop.
+const STEP: Duration = Duration::from_millis(50);
+
+/// All that one deployment's next step depends on and adds to.
+pub(super) struct Desk<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) history: &'a mut History,
+    pub(super) account: &'a mut Account,
+    pub(super) decision: &'a mut Decision,
+    pub(super) revision: &'a Arc<str>,
+    /// Nothing may be sent: the ledger cannot be written, or the process is about to end.
+    pub(super) closed: bool,
+    pub(super) now: Now,
+}
+
+impl Desk<'_> {
+    pub(super) fn context(&self) -> Context<'_> {
+        Context {
+            policy: self.policy,
+            history: self.history,
+            unauthorized: self.account.refused.is_some(),
+            now: self.now.mono,
+        }
+    }
+
+    /// Remembers something, here and in the ledger.
+    pub(super) fn record(&mut self, record: Record) {
+        self.history.apply(&record);
+        self.decision.record(record);
+    }
+
+    /// Reserves a read and lets it go once that is durable.
+    pub(super) fn ask(&mut self, call: Call) -> CallId {
+        let send_by = self.now.mono + self.policy.observe.confirm_within;
+        self.send(call, None, send_by)
+    }
+
+    fn send(&mut self, call: Call, cause: Option<Cause>, send_by: Mono) -> CallId {
+        let id = self.history.next_call();
+        self.record(Record::Reserved { at: self.now.into(), id, call: call.clone(), cause });
+        self.account.in_flight += 1;
+        self.decision.then(Effect::Send(Permit { id, call, send_by }));
+        id
+    }
+
+    fn judge(&self, member: &Member) -> Judgement {
+        plan::judge(member, self.context())
+    }
+
+    /// Takes the next step for a deployment, tells what changed, and says when to look again.
+    pub(super) fn advance(&mut self, member: &mut Member) {
+        self.resolve(member);
+        let judgement = self.act_or_wait(member);
+        self.line_up(member, judgement);
+        self.tell(member, judgement);
+        let at = self.read_or_wait(member, judgement);
+        let changes = member.resolved.changes.map(|wall| self.now.mono_at(wall));
+        let at = [at, changes].into_iter().flatten().min();
+        self.account.schedule(member, at.map(|at| at.max(self.now.mono + STEP)));
+    }
+
+    /// Time may have changed what the file asks for.
+    fn resolve(&mut self, member: &mut Member) {
+        let before = member.resolved.desired;
+        if member.resolve(self.now.wall) {
+            self.desired_changed(member, Some(before));
+        }
+    }
+
+    /// Forgives reversals, as the wish that they were against is another one now.
+    pub(super) fn desired_changed(
+        &mut self,
+        member: &Member,
+        from: Option<super::deployment::Desired>,
+    ) {
+        if self.history.reversals(&member.id) > 0 {
+            self.record(Record::Forgiven { at: self.now.into(), deployment: member.id.clone() });
+        }
+        if from != Some(member.resolved.desired) {
+            self.decision.tell(Notice::DesiredChanged {
+                deployment: member.id.clone(),
+                from,
+                to: member.resolved.desired,
+                rule: member.resolved.rule.clone(),
+            });
+        }
+    }
+
+    fn act_or_wait(&mut self, member: &mut Member) -> Judgement {
+        let judgement = self.judge(member);
+        let Need::Act(action) = judgement.need else { return judgement };
+        if self.closed
+            || !plan::is_fresh(member, self.context())
+            || self.must_wait_in_line(member, action)
+        {
+            return judgement;
+        }
+        if member.asked {
+            // It was asked before, the server agreed, and here it is again.
+            self.reversed(member);
+        }
+        let judgement = self.judge(member);
+        let Need::Act(action) = judgement.need else { return judgement };
+        self.act(member, action);
+        self.judge(member)
+    }
+
+    fn act(&mut self, member: &mut Member, action: Action) {
+        let Some(seen) = &member.observation else { return };
+        let cause = Cause {
+            desired: member.resolved.desired,
+            rule: member.resolved.rule.clone(),
+            revision: self.revision.clone(),
+            saw: seen.facts.status.clone(),
+            seen: self.now.wall_at(seen.answered),
+        };
+        // What was seen must not be older than that when the request leaves.
+        let send_by = seen.answered + self.policy.observe.confirm_within;
+        let id = self.send(member.act(action), Some(cause.clone()), send_by);
+        member.acting = Some((id, action));
+        let deployment = member.id.clone();
+        self.decision.tell(Notice::Acting { id, deployment, action, cause });
+    }
+
+    /// Remembers that something else turned the deployment back.
+    pub(super) fn reversed(&mut self, member: &mut Member) {
+        member.reached = false;
+        member.asked = false;
+        let deployment = member.id.clone();
+        self.record(Record::Reversed { at: self.now.into(), deployment: deployment.clone() });
+        if let Some(status) = member.status().cloned() {
+            let count = self.history.reversals(&deployment);
+            self.decision.tell(Notice::Reversed { deployment, status, count });
+        }
+    }
+
+    /// Where the whole account shares one start or stop, they line up for it.
+    fn line_up(&mut self, member: &mut Member, judgement: Judgement) {
+        let wanted = match judgement.need {
+            Need::Act(action) | Need::Wait(action, _) => Some(action),
+            Need::Nothing => None,
+        };
+        let shared = wanted.filter(|action| {
+            let method = Method::from(*action);
+            let wide = self.history.is_wide(&member.intent.account, method, self.now.mono);
+            // One that cannot be read, or was refused, lets the others pass.
+            wide && member.failing.is_none() && self.history.refusals(&member.id) == 0
+        });
+        self.account.line_up(member, shared, self.now.mono);
+    }
+
+    /// Whether another deployment is to have the account's one start or stop before this one.
+    fn must_wait_in_line(&self, member: &Member, action: Action) -> bool {
+        self.account.first_in_line(action).is_some_and(|first| *first != member.id)
+    }
+
+    fn tell(&mut self, member: &mut Member, judgement: Judgement) {
+        let (now, reason) = (self.now, judgement.reason);
+        let before = member.told.as_ref().map(|(reason, _)| *reason);
+        if before == Some(reason) {
+            return;
+        }
+        let text: Arc<str> = message::of(member, judgement, self.context(), now).into();
+        member.since.reason = now.wall;
+        if before.is_some_and(|before| before.at_rest() != reason.at_rest()) {
+            member.since.synced = now.wall;
+        }
+        if before.is_some_and(|before| (before == Reason::Stalled) != (reason == Reason::Stalled)) {
+            member.since.stalled = now.wall;
+        }
+        if before.is_some_and(|before| before.is_held() != reason.is_held()) {
+            member.since.held = now.wall;
+        }
+        member.told = Some((reason, text.clone()));
+        if before.is_some() || reason != Reason::Unobserved {
+            self.decision.tell(Notice::ReasonChanged {
+                deployment: member.id.clone(),
+                from: before,
+                to: reason,
+                message: text,
+            });
+        }
+    }
+
+    /// Reads the status if that is due and allowed; else says when to look again.
+    fn read_or_wait(&mut self, member: &mut Member, judgement: Judgement) -> Option<Mono> {
+        if member.reading.is_some() || member.acting.is_some() {
+            return None;
+        }
+        self.warn_of_slow_passage(member);
+        let opens = match judgement.need {
+            Need::Wait(_, until) => until,
+            Need::Act(_) | Need::Nothing => None,
+        };
+        let Some((at, keep)) = self.next_read(member, judgement) else { return opens };
+        let failing = member.failing.as_ref().map(|failing| failing.retry_at);
+        let at = failing.map_or(at, |retry_at| at.max(retry_at));
+        let at = if at > self.now.mono { at } else { self.read(member, keep)? };
+        Some(opens.map_or(at, |opens| opens.min(at)))
+    }
+
+    /// Sends a status call now, or says when to try again; `None` once it is under way.
+    fn read(&mut self, member: &mut Member, keep: u32) -> Option<Mono> {
+        let now = self.now.mono;
+        let busy = self.account.is_busy(now, self.policy.observe.concurrency);
+        match self.history.verdict(&member.read(), now, keep) {
+            Verdict::Open if !busy && !self.closed => {
+                member.reading = Some(self.ask(member.read()));
+                None
+            }
+            Verdict::Open | Verdict::InFlight => Some(now),
+            Verdict::Until(at) => Some(at),
+        }
+    }
+
+    /// When its status is to be read next, and how many slots that has to leave for what matters
+    /// more. `None`: the list call shows it, or another one is to go first.
+    fn next_read(&self, member: &Member, judgement: Judgement) -> Option<(Mono, u32)> {
+        let (now, reserve) = (self.now.mono, self.policy.observe.reserve);
+        let wide = self.history.is_wide(&member.intent.account, Method::Status, now);
+        if let Need::Act(action) = judgement.need {
+            let wait = self.must_wait_in_line(member, action);
+            return (!wait).then_some((now, 0)).or(self.routine(member));
+        }
+        if member.observation.is_none() && member.failing.is_none() {
+            // A first look may use the reserve, if that takes nothing from the others.
+            let keep = if wide { reserve } else { 0 };
+            return (self.account.list != List::Untried).then_some((now, keep));
+        }
+        match (member.passage, self.routine(member)) {
+            (Some(passage), Some((at, keep))) if at < passage.next => Some((at, keep)),
+            (Some(passage), _) => Some((passage.next, CONFIRM_RESERVE)),
+            (None, routine) => routine,
+        }
+    }
+
+    fn routine(&self, member: &Member) -> Option<(Mono, u32)> {
+        let shown = self.account.list == List::Works && member.listed && member.failing.is_none();
+        (!shown).then_some((member.poll_at, self.policy.observe.reserve))
+    }
+
+    /// The routine interval of reading a deployment by itself.
+    pub(super) fn interval(&self, member: &Member) -> Duration {
+        let now = self.now.mono;
+        let wide = self.history.is_wide(&member.intent.account, Method::Status, now);
+        let sharers = if wide { self.account.members } else { 1 };
+        cadence::read_interval(&self.policy.limits, &self.policy.observe, sharers)
+    }
+
+    fn warn_of_slow_passage(&mut self, member: &mut Member) {
+        let (now, warning) = (self.now, self.policy.act.settle_warning);
+        let since = self.now.wall_at(member.passage.map_or(now.mono, |passage| passage.since));
+        let Some(passage) = &mut member.passage else { return };
+        if passage.warned || now.mono.since(passage.since) < warning {
+            return;
+        }
+        passage.warned = true;
+        if let Some(status) = member.status().cloned() {
+            let deployment = member.id.clone();
+            self.decision.tell(Notice::SlowPassage { deployment, status, since });
+        }
+    }
+}

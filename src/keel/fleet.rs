@@ -1,0 +1,99 @@
+//! The fleet follows the desired file.
+
+use std::sync::Arc;
+
+use super::account::Account;
+use super::decision::Decision;
+use super::deployment::DeploymentId;
+use super::intent::{Intent, Manifest};
+use super::member::Member;
+use super::notice::Notice;
+use super::policy::Policy;
+use super::reconciler::Reconciler;
+use super::time::{Mono, Now};
+
+impl Reconciler {
+    /// A valid desired file, whole: what it changes is found out here and nowhere else.
+    pub(super) fn accept(&mut self, manifest: &Arc<Manifest>, now: Now, decision: &mut Decision) {
+        let mended = self.fault.take().is_some();
+        let first = self.manifest.is_none();
+        let known = self.manifest.as_ref().is_some_and(|(known, _)| known == manifest);
+        if known && !mended {
+            return;
+        }
+        self.manifest = Some((manifest.clone(), now));
+        self.revision = manifest.revision.clone();
+        let stays = |member: &Member| {
+            let intent = manifest.intents.get(&member.id);
+            intent.is_some_and(|intent| intent.account == member.intent.account)
+        };
+        let gone: Vec<_> =
+            self.members.values().filter(|one| !stays(one)).map(|one| one.id.clone()).collect();
+        for id in &gone {
+            self.leave(id);
+        }
+        let mut changed = Vec::new();
+        for (id, intent) in &manifest.intents {
+            let same = self.members.get(id).is_some_and(|member| member.intent == *intent);
+            if !same && self.accounts.contains_key(&intent.account) {
+                changed.push(id);
+            }
+        }
+        let removed = gone.iter().filter(|id| !manifest.intents.contains_key(*id)).count();
+        decision.tell(Notice::ManifestAccepted {
+            revision: manifest.revision.clone(),
+            deployments: manifest.intents.len(),
+            changed: changed.len(),
+            removed,
+        });
+        for id in &changed {
+            if !self.members.contains_key(*id) {
+                self.join(id, &manifest.intents[*id], now);
+            }
+        }
+        self.settle_list_use(now);
+        for id in changed {
+            let intent = &manifest.intents[id];
+            self.visit(id, now, decision, |desk, member| {
+                let from = member.told.is_some().then_some(member.resolved.desired);
+                member.intent = intent.clone();
+                let differs = member.resolve(now.wall);
+                if differs || (from.is_none() && !first) {
+                    desk.desired_changed(member, from);
+                }
+            });
+        }
+    }
+
+    /// Other rules from now on. Accounts that are gone keep their past in the ledger.
+    pub fn set_policy(&mut self, policy: Policy, now: Now) {
+        self.history.policy = policy.clone();
+        let accounts = &policy.accounts;
+        let gone = |member: &&Member| !accounts.contains(&member.intent.account);
+        let gone: Vec<_> = self.members.values().filter(gone).map(|one| one.id.clone()).collect();
+        for id in gone {
+            self.leave(&id);
+        }
+        self.accounts.retain(|id, _| accounts.contains(id));
+        for id in accounts {
+            self.accounts.entry(id.clone()).or_insert_with(|| Account::new(now.mono));
+        }
+        self.policy = Arc::new(policy);
+    }
+
+    fn join(&mut self, id: &DeploymentId, intent: &Intent, now: Now) {
+        if let Some(account) = self.accounts.get_mut(&intent.account) {
+            account.members += 1;
+            self.members.insert(id.clone(), Member::new(id.clone(), intent.clone(), now));
+        }
+    }
+
+    fn leave(&mut self, id: &DeploymentId) {
+        let Some(mut member) = self.members.remove(id) else { return };
+        if let Some(account) = self.accounts.get_mut(&member.intent.account) {
+            account.members -= 1;
+            account.schedule(&mut member, None);
+            account.line_up(&mut member, None, Mono::default());
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! What the ledger's records add up to. The same fold serves the running process and the replay
+//! after a crash, so the two cannot disagree.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use super::budget::{Rule, Tally, Verdict};
+use super::call::{Call, CallId, Fate, Method};
+use super::deployment::{AccountId, DeploymentId};
+use super::policy::{Policy, ScopeMode};
+use super::record::{Cause, Past, Record, Stamp};
+use super::time::{Mono, Now};
+
+/// Starts and stops remembered for people, over all deployments: some years for a small fleet, and
+/// about 2 MiB.
+pub const PAST_MAX: usize = 10_000;
+
+/// The shortest closure after a 429 to a read without `Retry-After`; doubles with each one in a
+/// row.
+const READ_PAUSE: Duration = Duration::from_secs(300);
+
+/// A call without an outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// What was reserved.
+    pub call: Call,
+    /// When.
+    pub reserved: Stamp,
+    /// Why, for a start or stop.
+    pub cause: Option<Cause>,
+}
+
+/// What is remembered of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountPast {
+    pub(super) tallies: BTreeMap<Method, Tally>,
+    pub(super) widened: BTreeMap<Method, Mono>,
+    pub(super) no_list: Option<Mono>,
+}
+
+/// What is remembered of a deployment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeploymentPast {
+    pub(super) tallies: BTreeMap<Method, Tally>,
+    pub(super) last_act: Option<Past>,
+    pub(super) reversals: Vec<Mono>,
+    pub(super) refusals: u32,
+}
+
+/// The fold over a ledger.
+#[derive(Clone, Debug, PartialEq)]
+pub struct History {
+    pub(super) policy: Policy,
+    pub(super) clock: Option<Now>,
+    pub(super) next: CallId,
+    pub(super) ghosts: Vec<(Mono, u32)>,
+    pub(super) accounts: BTreeMap<AccountId, AccountPast>,
+    pub(super) deployments: BTreeMap<DeploymentId, DeploymentPast>,
+    pub(super) open: BTreeMap<CallId, Open>,
+    pub(super) past: VecDeque<Past>,
+}
+
+impl History {
+    /// Nothing has happened yet.
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            clock: None,
+            next: CallId(1),
+            ghosts: Vec::new(),
+            accounts: BTreeMap::new(),
+            deployments: BTreeMap::new(),
+            open: BTreeMap::new(),
+            past: VecDeque::new(),
+        }
+    }
+
+    /// Adds one record.
+    pub fn apply(&mut self, record: &Record) {
+        match record {
+            Record::Started { now } => self.started(*now),
+            Record::Spent { at, calls } => {
+                self.read_clock(*at);
+                self.spent(at.mono + self.policy.limits.lateness, *calls);
+            }
+            Record::Reserved { at, id, call, cause } => {
+                self.read_clock(*at);
+                self.reserved(*at, *id, call, cause.as_ref());
+            }
+            Record::Settled { at, id, fate } => {
+                self.read_clock(*at);
+                self.settled(*at, *id, *fate);
+            }
+            Record::Widened { at, account, method, until } => {
+                self.read_clock(*at);
+                let widened = &mut self.account(account).widened;
+                let longest = widened.get(method).copied().max(Some(*until)).unwrap_or(*until);
+                widened.insert(*method, longest);
+            }
+            Record::Reversed { at, deployment } => {
+                self.read_clock(*at);
+                self.reversed(at.mono, deployment);
+            }
+            Record::Forgiven { at, deployment } => {
+                self.read_clock(*at);
+                self.deployment(deployment).reversals.clear();
+            }
+            Record::Tally(line) => {
+                let tally = Tally::carried(line.arrivals.clone(), line.closed, line.strikes);
+                if let Some(account) = &line.account {
+                    self.account(account).tallies.insert(line.method, tally);
+                } else if let Some(deployment) = &line.deployment {
+                    self.deployment(deployment).tallies.insert(line.method, tally);
+                }
+            }
+            Record::Past(past) => self.remember(past.clone()),
+            Record::Carried(carried) => self.carried(carried),
+        }
+    }
+
+    /// The number of the next call.
+    pub fn next_call(&self) -> CallId {
+        self.next
+    }
+
+    /// The calls without an outcome.
+    pub fn open(&self) -> &BTreeMap<CallId, Open> {
+        &self.open
+    }
+
+    /// The starts and stops that are remembered, oldest first.
+    pub fn past(&self) -> &VecDeque<Past> {
+        &self.past
+    }
+
+    /// The last start or stop of a deployment.
+    pub fn last_act(&self, deployment: &DeploymentId) -> Option<&Past> {
+        self.deployments.get(deployment)?.last_act.as_ref()
+    }
+
+    /// Starts and stops of a deployment that were refused in a row.
+    pub fn refusals(&self, deployment: &DeploymentId) -> u32 {
+        self.deployments.get(deployment).map_or(0, |past| past.refusals)
+    }
+
+    /// How often a deployment was turned back, as far as it still counts.
+    pub fn reversals(&self, deployment: &DeploymentId) -> usize {
+        self.deployments.get(deployment).map_or(0, |past| past.reversals.len())
+    }
+
+    /// Whether a deployment was turned back at `since` or later, as far as it still counts.
+    pub fn reversed_since(&self, deployment: &DeploymentId, since: Mono) -> bool {
+        let last = self.deployments.get(deployment).and_then(|past| past.reversals.last());
+        last.is_some_and(|last| since <= *last)
+    }
+
+    /// Whether something else keeps turning a deployment back.
+    pub fn contested(&self, deployment: &DeploymentId) -> bool {
+        self.reversals(deployment) >= self.policy.guards.contested_reversals as usize
+    }
+
+    /// When the server of an account last said that it has no list call.
+    pub fn no_list(&self, account: &AccountId) -> Option<Mono> {
+        self.accounts.get(account)?.no_list
+    }
+
+    /// Until when a method is counted over the whole account because of a 429.
+    pub fn widened(&self, account: &AccountId, method: Method) -> Option<Mono> {
+        self.accounts.get(account)?.widened.get(&method).copied()
+    }
+
+    /// Whether a method is counted over the whole account at `now`.
+    pub fn is_wide(&self, account: &AccountId, method: Method, now: Mono) -> bool {
+        match (method, self.policy.limits.scope) {
+            (Method::List, _) | (_, ScopeMode::Account) => true,
+            (_, ScopeMode::Deployment) => false,
+            (_, ScopeMode::Auto) => self.widened(account, method).is_some_and(|until| now < until),
+        }
+    }
+
+    /// Whether `call` may be sent at `now`, if `keep` slots of its scope are to stay free.
+    pub fn verdict(&self, call: &Call, now: Mono, keep: u32) -> Verdict {
+        let rule = self.rule(call.method());
+        let mut verdict = Verdict::Open;
+        self.counting(call, now, |tally| verdict = verdict.and(tally.verdict(now, rule, keep)));
+        verdict
+    }
+
+    /// How many of `call` could be sent at `now`, one after the other.
+    pub fn remaining(&self, call: &Call, now: Mono) -> u32 {
+        let rule = self.rule(call.method());
+        let mut remaining = rule.requests;
+        self.counting(call, now, |tally| remaining = remaining.min(tally.remaining(now, rule)));
+        remaining
+    }
+
+    /// The rule of a method's tallies.
+    pub fn rule(&self, method: Method) -> Rule {
+        let limits = &self.policy.limits;
+        Rule::new(limits.of(method), limits.margin, method.acts())
+    }
+
+    /// Shows the tallies that decide about `call` at `now`.
+    fn counting(&self, call: &Call, now: Mono, mut look: impl FnMut(&Tally)) {
+        let method = call.method();
+        let mut look = |known: Option<&Tally>| match known {
+            Some(tally) => look(tally),
+            None => look(&self.new_tally(method)),
+        };
+        if let Some(id) = call.deployment() {
+            look(self.deployments.get(id).and_then(|past| past.tallies.get(&method)));
+        }
+        if self.is_wide(&call.account, method, now) {
+            look(self.accounts.get(&call.account).and_then(|past| past.tallies.get(&method)));
+        }
+    }
+
+    /// A scope that was never used still bears the calls that nobody remembers.
+    fn new_tally(&self, method: Method) -> Tally {
+        let (mut tally, rule) = (Tally::default(), self.rule(method));
+        for (at, calls) in &self.ghosts {
+            haunt(&mut tally, rule, *at, *calls);
+        }
+        tally
+    }
+
+    fn account(&mut self, id: &AccountId) -> &mut AccountPast {
+        self.accounts.entry(id.clone()).or_default()
+    }
+
+    fn deployment(&mut self, id: &DeploymentId) -> &mut DeploymentPast {
+        self.deployments.entry(id.clone()).or_default()
+    }
+
+    /// The tallies that a call counts in: its own deployment's, and the account's.
+    fn each_tally(&mut self, call: &Call, mut change: impl FnMut(&mut Tally, Rule)) {
+        let (method, rule) = (call.method(), self.rule(call.method()));
+        let blank = self.new_tally(method);
+        if let Some(id) = call.deployment() {
+            let tallies = &mut self.deployment(id).tallies;
+            change(tallies.entry(method).or_insert_with(|| blank.clone()), rule);
+        }
+        change(self.account(&call.account).tallies.entry(method).or_insert(blank), rule);
+    }
+
+    /// Only forwards: a compaction writes calls under way last, with the stamps they had.
+    fn read_clock(&mut self, at: Stamp) {
+        if let Some(clock) = self.clock.as_mut().filter(|clock| clock.mono < at.mono) {
+            clock.mono = at.mono;
+            clock.wall = at.wall;
+        }
+    }
+
+    /// Places the instants of an earlier clock domain into the one that begins. The wall clock
+    /// decides how long ago the last reading was, less the skew it may have, and never less than
+    /// no time at all: where it is behind, everything is charged from now.
+    fn started(&mut self, now: Now) {
+        let before = self.clock.replace(now);
+        let Some(last) = before.filter(|last| last.boot != now.boot || now.mono < last.mono) else {
+            return;
+        };
+        let skew = i64::try_from(self.policy.limits.clock_skew.as_millis()).unwrap_or(i64::MAX);
+        let gap = now.wall.millis().saturating_sub(last.wall.millis()).saturating_sub(skew).max(0);
+        self.shift(now.mono.millis().saturating_sub(gap).saturating_sub(last.mono.millis()));
+    }
+
+    fn spent(&mut self, at: Mono, calls: u32) {
+        let policy = &self.policy;
+        let rule = |method: &Method| {
+            Rule::new(policy.limits.of(*method), policy.limits.margin, method.acts())
+        };
+        let known = self.accounts.values_mut().flat_map(|past| past.tallies.iter_mut());
+        let own = self.deployments.values_mut().flat_map(|past| past.tallies.iter_mut());
+        for (method, tally) in known.chain(own) {
+            haunt(tally, rule(method), at, calls);
+        }
+        self.ghosts.push((at, calls));
+        // Their numbers may have been used, too; a number is never used twice.
+        let numbers = if calls == u32::MAX { 0 } else { u64::from(calls) };
+        self.next = CallId(self.next.0.saturating_add(numbers));
+    }
+
+    fn reserved(&mut self, at: Stamp, id: CallId, call: &Call, cause: Option<&Cause>) {
+        self.next = self.next.max(CallId(id.0.saturating_add(1)));
+        self.each_tally(call, |tally, _| tally.reserve());
+        if let (Some(action), Some(deployment)) = (call.action(), call.deployment()) {
+            self.remember(Past {
+                id,
+                account: call.account.clone(),
+                deployment: deployment.clone(),
+                action,
+                cause: cause.cloned(),
+                reserved: at,
+                settled: None,
+            });
+        }
+        self.open.insert(id, Open { call: call.clone(), reserved: at, cause: cause.cloned() });
+    }
+
+    fn settled(&mut self, at: Stamp, id: CallId, fate: Fate) {
+        let Some(Open { call, .. }) = self.open.remove(&id) else { return };
+        let lateness = self.policy.limits.lateness;
+        self.each_tally(&call, |tally, rule| match fate {
+            Fate::NeverLeft => tally.hand_back(),
+            Fate::Unanswered => tally.settle(at.mono + lateness, rule),
+            Fate::Answered { code: 429, retry_after } => {
+                tally.settle(at.mono, rule);
+                let pause = retry_after.map(Duration::from_millis);
+                tally.close(at.mono + pause.unwrap_or_else(|| pause_after_429(tally, rule)));
+            }
+            Fate::Answered { code: _, retry_after: _ } => {
+                tally.settle(at.mono, rule);
+                tally.relent();
+            }
+        });
+        match (call.method(), fate) {
+            (Method::List, Fate::Answered { code: 404 | 405, .. }) => {
+                self.account(&call.account).no_list = Some(at.mono);
+            }
+            (Method::List, Fate::Answered { code: 200, .. }) => {
+                self.account(&call.account).no_list = None;
+            }
+            (Method::Start | Method::Stop, _) => self.act_settled(at, id, &call, fate),
+            (Method::List | Method::Status, _) => (),
+        }
+    }
+
+    fn act_settled(&mut self, at: Stamp, id: CallId, call: &Call, fate: Fate) {
+        if let Ok(place) = self.past.binary_search_by_key(&id, |past| past.id) {
+            self.past[place].settled = Some((at, fate));
+        }
+        let Some(deployment) = call.deployment() else { return };
+        let past = self.deployment(deployment);
+        if let Some(last) = past.last_act.as_mut().filter(|last| last.id == id) {
+            last.settled = Some((at, fate));
+        }
+        match fate {
+            Fate::Answered { code: 200..=299, .. } => past.refusals = 0,
+            // A 401 is the account's trouble and a 429 the budget's.
+            Fate::Answered { code: 401 | 429, .. } | Fate::Unanswered | Fate::NeverLeft => (),
+            Fate::Answered { .. } => past.refusals = past.refusals.saturating_add(1),
+        }
+    }
+
+    fn reversed(&mut self, at: Mono, deployment: &DeploymentId) {
+        let guards = &self.policy.guards;
+        let (within, enough) = (guards.contested_within, guards.contested_reversals as usize);
+        let reversals = &mut self.deployment(deployment).reversals;
+        if reversals.len() < enough {
+            reversals.retain(|seen| at.since(*seen) < within);
+            reversals.push(at);
+        }
+    }
+
+    pub(super) fn remember(&mut self, past: Past) {
+        let last = &mut self.deployment(&past.deployment).last_act;
+        if last.as_ref().is_none_or(|last| last.id <= past.id) {
+            *last = Some(past.clone());
+        }
+        let place = self.past.partition_point(|known| known.id < past.id);
+        if self.past.get(place).is_none_or(|known| known.id != past.id) {
+            self.past.insert(place, past);
+        }
+        if self.past.len() > PAST_MAX {
+            self.past.pop_front();
+        }
+    }
+}
+
+/// Counts calls that nobody remembers.
+fn haunt(tally: &mut Tally, rule: Rule, at: Mono, calls: u32) {
+    for _ in 0..calls.min(rule.requests) {
+        tally.arrive(at, rule);
+    }
+}
+
+/// A start or stop waits for its whole window; a read for five minutes, doubled with each 429 in a
+/// row, but never for longer than its window.
+fn pause_after_429(tally: &Tally, rule: Rule) -> Duration {
+    if rule.alone {
+        return rule.hold;
+    }
+    READ_PAUSE.saturating_mul(1 << tally.strikes().min(16)).min(rule.hold)
+}

@@ -1,0 +1,78 @@
+//! The list call: where the server has one, a single call shows the whole fleet.
+
+use super::account::List;
+use super::answers::{LIST_PROBE, by_id};
+use super::budget::Verdict;
+use super::call::{Answer, Call, Request};
+use super::decision::Decision;
+use super::deployment::AccountId;
+use super::history::Open;
+use super::reconciler::Reconciler;
+use super::time::{Mono, Now};
+
+impl Reconciler {
+    pub(super) fn list_answered(
+        &mut self,
+        id: &AccountId,
+        answer: &Answer,
+        open: &Open,
+        now: Now,
+        decision: &mut Decision,
+    ) {
+        let shown = self.on_account(id, now, decision, |desk| desk.list_answered(id, answer));
+        let shown = shown.flatten().map(by_id);
+        let ids: Vec<_> = self.ids_of(id).collect();
+        for deployment in ids {
+            let facts = shown.as_ref().and_then(|shown| shown.get(&deployment)).copied();
+            self.visit(&deployment, now, decision, |desk, member| {
+                let was_listed = std::mem::replace(&mut member.listed, facts.is_some());
+                if let Some(facts) = facts {
+                    desk.observed(member, facts, open.reserved.mono, false);
+                } else if was_listed {
+                    // Back to single reads, each in its own turn: no herd after an outage.
+                    member.poll_at = desk.next_poll(member);
+                }
+            });
+        }
+    }
+
+    /// Whether the list call is worth asking for: for two deployments or more, unless the server
+    /// said lately that it has none.
+    pub(super) fn list_wanted(&self, id: &AccountId, now: Mono) -> bool {
+        let several = self.accounts.get(id).is_some_and(|account| account.members >= 2);
+        let absent = self.history.no_list(id).is_some_and(|at| now < at + LIST_PROBE);
+        self.policy.observe.list && several && !absent
+    }
+
+    /// Where the list call is not to be had, nobody waits for it.
+    pub(super) fn settle_list_use(&mut self, now: Now) {
+        let ids: Vec<_> = self.accounts.keys().cloned().collect();
+        for id in ids {
+            let call = Call { account: id.clone(), request: Request::List };
+            let open = self.history.verdict(&call, now.mono, 0);
+            let wanted = self.list_wanted(&id, now.mono);
+            let Some(account) = self.accounts.get_mut(&id) else { continue };
+            if account.list == List::Untried && (!wanted || open != Verdict::Open) {
+                account.list = List::Fails(0);
+            }
+        }
+    }
+
+    pub(super) fn list(&mut self, id: &AccountId, now: Now, decision: &mut Decision) {
+        let wanted = self.list_wanted(id, now.mono);
+        let call = Call { account: id.clone(), request: Request::List };
+        let verdict = self.history.verdict(&call, now.mono, 0);
+        let concurrency = self.policy.observe.concurrency;
+        self.on_account(id, now, decision, |desk| {
+            let due = desk.account.listing.is_none() && desk.account.list_at <= now.mono;
+            if !wanted || !due || desk.account.is_busy(now.mono, concurrency) {
+                return;
+            }
+            match verdict {
+                Verdict::Open => desk.account.listing = Some(desk.ask(call)),
+                Verdict::Until(at) => desk.account.list_at = at,
+                Verdict::InFlight => (),
+            }
+        });
+    }
+}

@@ -1,0 +1,347 @@
+//! The state machine: an event and a time in, a decision out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::account::Account;
+use super::call::{Answer, Fate, Request};
+use super::decision::Decision;
+use super::deployment::{AccountId, Action, DeploymentId};
+use super::desk::Desk;
+use super::history::History;
+use super::intent::Manifest;
+use super::member::Member;
+use super::notice::Notice;
+use super::policy::{NewLedger, Policy};
+use super::record::{Past, Record};
+use super::time::{Mono, Now};
+
+/// What can happen. Closed: the list of all things that can wake the daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A wake time came.
+    Tick,
+    /// The desired file was read whole and is valid. Says nothing of what changed in it.
+    ManifestRead(Arc<Manifest>),
+    /// The desired file cannot be used; all faults, for people.
+    ManifestRefused(Arc<str>),
+    /// A call came to its end.
+    Answered(Answer),
+    /// The credentials of an account are other ones now.
+    CredentialsChanged(AccountId),
+    /// The operator's rules are other ones now.
+    PolicyChanged(Box<Policy>),
+    /// The ledger cannot be written for now. Calls that were to be sent are answered
+    /// [`super::call::Outcome::NeverLeft`] besides.
+    LedgerStuck(Arc<str>),
+    /// The ledger can be written again.
+    LedgerFree,
+    /// The process is about to end: send nothing more.
+    Drain,
+}
+
+/// When to call [`Reconciler::handle`] with [`Event::Tick`], and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wake {
+    /// The time.
+    pub at: Mono,
+    /// For the log and the status page.
+    pub why: Why,
+}
+
+/// The reason of a [`Wake`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A deployment's turn comes: a read, the end of a wait, or a change that the file announces.
+    Turn,
+    /// The list call is due.
+    List,
+    /// The refused key of an account is to be tried again.
+    Credentials,
+}
+
+/// What the ledger's owner says of the records that were replayed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replay {
+    /// There was no ledger before.
+    pub fresh: bool,
+    /// The end was torn off by a crash: so many calls may be missing.
+    pub torn: u32,
+}
+
+/// Keeps the fleet in the desired state.
+#[derive(Debug)]
+pub struct Reconciler {
+    pub(super) policy: Arc<Policy>,
+    pub(super) history: History,
+    pub(super) accounts: BTreeMap<AccountId, Account>,
+    pub(super) members: BTreeMap<DeploymentId, Member>,
+    pub(super) manifest: Option<(Arc<Manifest>, Now)>,
+    pub(super) revision: Arc<str>,
+    pub(super) fault: Option<(Arc<str>, Now)>,
+    pub(super) stuck: Option<Arc<str>>,
+    draining: bool,
+    /// The wall clock less the monotonic one, to notice when somebody sets it.
+    offset: i64,
+    /// Who stood first in each line when it was last looked at.
+    first: BTreeMap<(AccountId, Action), DeploymentId>,
+}
+
+/// A wall clock that moved against the monotonic one by more than this was set, not slewed.
+const CLOCK_STEP_MILLIS: i64 = 1000;
+
+impl Reconciler {
+    /// Takes over from the ledger that an earlier process left.
+    pub fn recover(history: History, replay: Replay, now: Now) -> (Self, Decision) {
+        let policy = Arc::new(history.policy.clone());
+        let accounts = policy.accounts.iter().map(|id| (id.clone(), Account::new(now.mono)));
+        let mut keel = Self {
+            accounts: accounts.collect(),
+            policy,
+            history,
+            members: BTreeMap::new(),
+            manifest: None,
+            revision: "".into(),
+            fault: None,
+            stuck: None,
+            draining: false,
+            offset: now.wall.millis() - now.mono.millis(),
+            first: BTreeMap::new(),
+        };
+        let mut decision = Decision::default();
+        let open: Vec<_> = keel.history.open().keys().copied().collect();
+        decision.tell(Notice::Recovered { open: open.len(), past: keel.history.past().len() });
+        let mut records = vec![Record::Started { now }];
+        if replay.fresh && keel.policy.limits.new_ledger == NewLedger::Spent {
+            records.push(Record::Spent { at: now.into(), calls: u32::MAX });
+        }
+        if replay.torn > 0 {
+            records.push(Record::Spent { at: now.into(), calls: replay.torn });
+        }
+        // Once: the next process finds them settled, so a crash loop does not push the window away.
+        let unanswered = |id| Record::Settled { at: now.into(), id, fate: Fate::Unanswered };
+        records.extend(open.into_iter().map(unanswered));
+        for record in records {
+            keel.history.apply(&record);
+            decision.record(record);
+        }
+        (keel, decision)
+    }
+
+    /// Advances the state by one event.
+    pub fn handle(&mut self, event: Event, now: Now) -> Decision {
+        let mut decision = Decision::default();
+        self.notice_clock(now, &mut decision);
+        match event {
+            Event::Tick => (),
+            Event::ManifestRead(manifest) => self.accept(&manifest, now, &mut decision),
+            Event::ManifestRefused(report) => {
+                decision.tell(Notice::ManifestRefused { report: report.clone() });
+                self.fault = Some((report, now));
+            }
+            Event::Answered(answer) => self.answered(&answer, now, &mut decision),
+            Event::CredentialsChanged(id) => self.credentials_changed(&id, now, &mut decision),
+            Event::PolicyChanged(policy) => {
+                self.set_policy(*policy, now);
+                if let Some((manifest, _)) = self.manifest.take() {
+                    self.accept(&manifest, now, &mut decision);
+                }
+                let accounts: Vec<_> = self.accounts.keys().cloned().collect();
+                for id in accounts {
+                    self.visit_all(&id, now, &mut decision);
+                }
+            }
+            Event::LedgerStuck(fault) => {
+                if self.stuck.replace(fault.clone()).is_none() {
+                    decision.tell(Notice::LedgerStuck { fault });
+                }
+            }
+            Event::LedgerFree => {
+                if self.stuck.take().is_some() {
+                    decision.tell(Notice::LedgerFree);
+                }
+            }
+            Event::Drain => {
+                self.draining = true;
+                decision.tell(Notice::Draining { in_flight: self.in_flight() });
+            }
+        }
+        self.pump(now, &mut decision);
+        decision
+    }
+
+    /// The next time at which [`Event::Tick`] can change anything.
+    pub fn next_wake(&self, now: Mono) -> Option<Wake> {
+        if self.closed() {
+            return None;
+        }
+        let wakes = self.accounts.iter().flat_map(|(id, account)| {
+            let retry = account.refused.map(|(_, at)| Wake { at, why: Why::Credentials });
+            let retry = retry.filter(|wake| now < wake.at);
+            let idle = !account.is_busy(now, self.policy.observe.concurrency);
+            let turn = account.next_turn().map(|at| Wake { at, why: Why::Turn });
+            let list = (account.listing.is_none() && self.list_wanted(id, now))
+                .then_some(Wake { at: account.list_at, why: Why::List });
+            [retry, turn.filter(|_| idle), list.filter(|_| idle)]
+        });
+        wakes.flatten().min_by_key(|wake| wake.at)
+    }
+
+    /// What the ledger's records add up to.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The starts and stops that are remembered, newest first.
+    pub fn past(&self) -> impl Iterator<Item = &Past> {
+        self.history.past().iter().rev()
+    }
+
+    /// The fewest records that add up to the present history: for compaction.
+    pub fn compacted(&mut self, now: Now) -> Vec<Record> {
+        self.history.compacted(now)
+    }
+
+    /// Calls under way.
+    pub fn in_flight(&self) -> usize {
+        self.history.open().len()
+    }
+
+    fn closed(&self) -> bool {
+        self.draining || self.stuck.is_some()
+    }
+
+    /// Does some work on one deployment, and then moves it on.
+    pub(super) fn visit(
+        &mut self,
+        id: &DeploymentId,
+        now: Now,
+        decision: &mut Decision,
+        work: impl FnOnce(&mut Desk<'_>, &mut Member),
+    ) {
+        let closed = self.closed();
+        let Self { policy, history, accounts, members, revision, .. } = self;
+        let Some(member) = members.get_mut(id) else { return };
+        let Some(account) = accounts.get_mut(&member.intent.account) else { return };
+        let mut desk = Desk { policy, history, account, decision, revision, closed, now };
+        work(&mut desk, member);
+        desk.advance(member);
+    }
+
+    /// Moves on every deployment of an account.
+    pub(super) fn visit_all(&mut self, account: &AccountId, now: Now, decision: &mut Decision) {
+        let ids: Vec<_> = self.ids_of(account).collect();
+        for id in ids {
+            self.visit(&id, now, decision, |_, _| ());
+        }
+    }
+
+    pub(super) fn ids_of(&self, account: &AccountId) -> impl Iterator<Item = DeploymentId> {
+        let mine = move |member: &&Member| member.intent.account == *account;
+        self.members.values().filter(mine).map(|member| member.id.clone())
+    }
+
+    pub(super) fn on_account<T>(
+        &mut self,
+        id: &AccountId,
+        now: Now,
+        decision: &mut Decision,
+        work: impl FnOnce(&mut Desk<'_>) -> T,
+    ) -> Option<T> {
+        let closed = self.closed();
+        let Self { policy, history, accounts, revision, .. } = self;
+        let account = accounts.get_mut(id)?;
+        Some(work(&mut Desk { policy, history, account, decision, revision, closed, now }))
+    }
+
+    fn notice_clock(&mut self, now: Now, decision: &mut Decision) {
+        let offset = now.wall.millis() - now.mono.millis();
+        let by = offset - self.offset;
+        if by.abs() <= CLOCK_STEP_MILLIS {
+            self.offset = offset;
+            return;
+        }
+        self.offset = offset;
+        decision.tell(Notice::ClockStepped { by });
+        let timed =
+            |member: &&Member| member.intent.suspend.is_some() || member.intent.exception.is_some();
+        let ids: Vec<_> =
+            self.members.values().filter(timed).map(|member| member.id.clone()).collect();
+        for id in ids {
+            self.visit(&id, now, decision, |_, _| ());
+        }
+    }
+
+    fn credentials_changed(&mut self, id: &AccountId, now: Now, decision: &mut Decision) {
+        if let Some(account) = self.accounts.get_mut(id)
+            && let Some((_, retry_at)) = &mut account.refused
+        {
+            *retry_at = now.mono;
+            account.list_at = account.list_at.min(now.mono);
+            self.visit_all(id, now, decision);
+        }
+    }
+
+    fn answered(&mut self, answer: &Answer, now: Now, decision: &mut Decision) {
+        let Some(open) = self.history.open().get(&answer.id).cloned() else { return };
+        let id = open.call.account.clone();
+        let was_refused = self.accounts.get(&id).map(|account| account.refused.is_some());
+        self.on_account(&id, now, decision, |desk| desk.settle(&id, answer, &open.call));
+        match &open.call.request {
+            Request::List => self.list_answered(&id, answer, &open, now, decision),
+            Request::Status(deployment) => self.visit(deployment, now, decision, |desk, member| {
+                desk.read_answered(member, answer, &open);
+            }),
+            Request::Start(deployment) | Request::Stop(deployment) => {
+                self.first.retain(|(account, _), _| *account != id);
+                self.visit(deployment, now, decision, |desk, member| {
+                    desk.act_answered(member, answer, &open.call);
+                });
+            }
+        }
+        if was_refused != self.accounts.get(&id).map(|account| account.refused.is_some()) {
+            self.visit_all(&id, now, decision);
+        }
+    }
+
+    /// Sends what is due.
+    fn pump(&mut self, now: Now, decision: &mut Decision) {
+        if self.closed() {
+            return;
+        }
+        let ids: Vec<_> = self.accounts.keys().cloned().collect();
+        for id in ids {
+            self.list(&id, now, decision);
+            loop {
+                let account = self.accounts.get(&id);
+                let busy = |account: &&Account| {
+                    !account.is_busy(now.mono, self.policy.observe.concurrency)
+                };
+                let turn = account.filter(busy).and_then(|account| account.whose_turn(now.mono));
+                let Some(deployment) = turn else { break };
+                self.visit(&deployment, now, decision, |_, _| ());
+            }
+            self.call_next_in_line(&id, now, decision);
+        }
+    }
+
+    /// Moves on whoever has come to stand first in a line.
+    fn call_next_in_line(&mut self, id: &AccountId, now: Now, decision: &mut Decision) {
+        for action in [Action::Start, Action::Stop] {
+            let first = self.accounts.get(id).and_then(|account| account.first_in_line(action));
+            let (first, key) = (first.cloned(), (id.clone(), action));
+            if self.first.get(&key) == first.as_ref() {
+                continue;
+            }
+            match first {
+                Some(first) => {
+                    self.first.insert(key, first.clone());
+                    self.visit(&first, now, decision, |_, _| ());
+                }
+                None => {
+                    self.first.remove(&key);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What the ledger remembers. An intent log: `Reserved` before a request, `Settled` after it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::call::{Call, CallId, Fate, Method};
+use super::deployment::{AccountId, Action, DeploymentId, Desired, Status};
+use super::intent::Rule;
+use super::time::{Mono, Now, Wall};
+
+/// When a record was made. The clock domain is that of the last [`Record::Started`] before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Since boot.
+    #[serde(rename = "m")]
+    pub mono: Mono,
+    /// For people, and to connect two clock domains.
+    #[serde(rename = "w")]
+    pub wall: Wall,
+}
+
+impl From<Now> for Stamp {
+    fn from(now: Now) -> Self {
+        Self { mono: now.mono, wall: now.wall }
+    }
+}
+
+/// One line of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+pub enum Record {
+    /// A process took the ledger over. The instants that follow belong to its clock domain.
+    Started {
+        /// The first reading of its clocks.
+        now: Now,
+    },
+    /// Calls that nobody remembers: so many count as unanswered just now, in every scope.
+    Spent {
+        /// When that was decided.
+        at: Stamp,
+        /// How many in each scope; [`u32::MAX`] for all that the limit allows.
+        calls: u32,
+    },
+    /// A request may be sent from now on; it counts as spent whatever happens next.
+    Reserved {
+        /// When the reservation was made.
+        at: Stamp,
+        /// Its number.
+        id: CallId,
+        /// What will be sent.
+        call: Call,
+        /// For a start or stop: who asked for it, and what was seen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
+    },
+    /// The reserved request has come to an end.
+    Settled {
+        /// When that became known.
+        at: Stamp,
+        /// Its number.
+        id: CallId,
+        /// How it ended.
+        fate: Fate,
+    },
+    /// A 429 that the count per deployment cannot explain: from now on the method is counted over
+    /// the whole account.
+    Widened {
+        /// When.
+        at: Stamp,
+        /// The account.
+        account: AccountId,
+        /// The method.
+        method: Method,
+        /// Until when.
+        until: Mono,
+    },
+    /// A deployment was turned back by something else than this daemon.
+    Reversed {
+        /// When it was seen.
+        at: Stamp,
+        /// Which one.
+        deployment: DeploymentId,
+    },
+    /// A deployment came to rest as desired, or is desired otherwise: its reversals are forgiven.
+    Forgiven {
+        /// When.
+        at: Stamp,
+        /// Which one.
+        deployment: DeploymentId,
+    },
+    /// Compaction: a [`super::budget::Tally`] as it stood.
+    Tally(TallyLine),
+    /// Compaction: a past start or stop, for the history.
+    Past(Past),
+    /// Compaction: what is remembered of a deployment or an account beside its budgets.
+    Carried(Carried),
+}
+
+/// A [`super::budget::Tally`] in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TallyLine {
+    /// The account, for a tally over the whole account.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+    /// The deployment, for a tally of its own.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<DeploymentId>,
+    /// The method.
+    #[serde(rename = "f")]
+    pub method: Method,
+    /// The latest possible arrivals that still count, oldest first.
+    #[serde(rename = "b")]
+    pub arrivals: Vec<Mono>,
+    /// Closed until then by a 429.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Mono>,
+    /// 429s in a row.
+    #[serde(rename = "s", default)]
+    pub strikes: u32,
+}
+
+/// What is remembered of a deployment or an account beside its budgets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "k", rename_all = "snake_case")]
+pub enum Carried {
+    /// The number of the next call.
+    NextCall {
+        /// Never used yet.
+        id: CallId,
+    },
+    /// See [`Record::Spent`]: for the scopes that have no tally yet.
+    Ghosts {
+        /// The latest possible arrival.
+        at: Mono,
+        /// How many in each scope.
+        calls: u32,
+    },
+    /// The reversals that still count.
+    Reversals {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// When each was seen.
+        at: Vec<Mono>,
+    },
+    /// Starts and stops refused in a row.
+    Refusals {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// How many.
+        count: u32,
+    },
+    /// A method is counted over the whole account.
+    Widened {
+        /// The account.
+        account: AccountId,
+        /// The method.
+        method: Method,
+        /// Until when.
+        until: Mono,
+    },
+    /// The server has no list call.
+    NoList {
+        /// The account.
+        account: AccountId,
+        /// When it said so.
+        at: Mono,
+    },
+}
+
+/// Why a start or stop was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// The state that was wanted.
+    pub desired: Desired,
+    /// Which part of the desired file wanted it.
+    pub rule: Rule,
+    /// The desired file's revision.
+    pub revision: Arc<str>,
+    /// What was seen just before.
+    pub saw: Status,
+    /// When it was seen.
+    pub seen: Wall,
+}
+
+/// A start or stop that was spent, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past {
+    /// Its number.
+    pub id: CallId,
+    /// The account.
+    pub account: AccountId,
+    /// The deployment.
+    pub deployment: DeploymentId,
+    /// What was asked.
+    pub action: Action,
+    /// Why.
+    pub cause: Option<Cause>,
+    /// When it was reserved.
+    pub reserved: Stamp,
+    /// When and how it ended; `None` while it is under way.
+    pub settled: Option<(Stamp, Fate)>,
+}

@@ -1,0 +1,223 @@
+//! Builds the [`View`].
+
+use std::sync::Arc;
+
+use super::account::List;
+use super::budget::Verdict;
+use super::call::{Call, Method, Request};
+use super::deployment::{AccountId, Action};
+use super::member::Member;
+use super::message;
+use super::plan::{self, Context, Judgement, Need, Reason};
+use super::policy::ScopeMode;
+use super::reconciler::Reconciler;
+use super::time::{Mono, Now, Wall};
+use super::view::{
+    AccountView, BudgetView, Condition, DeploymentView, DesiredView, FileView, NextStep, NextView,
+    ObservedView, PastView, SyncedView, Time, View, WidenedView,
+};
+
+impl Reconciler {
+    /// Everything as it stands at `now`.
+    pub fn view(&self, now: Now) -> View {
+        View {
+            at: Time(now.wall),
+            leader: true,
+            file: self.file_view(),
+            ledger_fault: self.stuck.clone(),
+            accounts: self.account_views(now),
+            deployments: self.members.values().map(|one| self.deployment_view(one, now)).collect(),
+        }
+    }
+
+    /// Whether a valid desired file is in force.
+    pub fn ready(&self) -> bool {
+        self.manifest.is_some()
+    }
+
+    /// How many deployments are as desired or deliberately left alone, of how many.
+    pub fn progress(&self) -> (usize, usize) {
+        let rest = self.reasons().filter(|reason| reason.at_rest()).count();
+        (rest, self.members.len())
+    }
+
+    /// Whether each deployment was seen, or could not be.
+    pub fn looked_around(&self) -> bool {
+        self.reasons().all(|reason| reason != Reason::Unobserved)
+    }
+
+    /// Whether nothing more will happen unless somebody does something.
+    pub fn finished(&self) -> bool {
+        self.reasons().all(|reason| {
+            reason.at_rest() || reason.needs_a_person() || reason == Reason::ObserveOnly
+        })
+    }
+
+    fn reasons(&self) -> impl Iterator<Item = Reason> {
+        let told = |member: &Member| member.told.as_ref().map(|(reason, _)| *reason);
+        self.members.values().map(move |member| told(member).unwrap_or(Reason::Unobserved))
+    }
+
+    fn file_view(&self) -> FileView {
+        FileView {
+            revision: self.manifest.as_ref().map(|(manifest, _)| manifest.revision.clone()),
+            accepted: self.manifest.as_ref().map(|(_, now)| Time(now.wall)),
+            fault: self.fault.as_ref().map(|(fault, _)| fault.clone()),
+            fault_since: self.fault.as_ref().map(|(_, now)| Time(now.wall)),
+        }
+    }
+
+    fn account_views(&self, now: Now) -> Vec<AccountView> {
+        let view = |id: &AccountId| {
+            let account = self.accounts.get(id)?;
+            let list = Call { account: id.clone(), request: Request::List };
+            let widened = |method: &Method| {
+                (*method != Method::List && self.history.is_wide(id, *method, now.mono)).then(
+                    || WidenedView {
+                        method: *method,
+                        until: match self.policy.limits.scope {
+                            ScopeMode::Auto => self.history.widened(id, *method),
+                            ScopeMode::Deployment | ScopeMode::Account => None,
+                        }
+                        .map(|until| Time(now.wall_at(until))),
+                    },
+                )
+            };
+            Some(AccountView {
+                name: id.clone(),
+                unauthorized: account.refused.is_some(),
+                list_call: match account.list {
+                    List::Untried | List::Fails(0) => None,
+                    List::Works => Some(true),
+                    List::Fails(_) => Some(false),
+                },
+                in_flight: account.in_flight as usize,
+                widened: Method::ALL.iter().filter_map(widened).collect(),
+                budgets: vec![self.budget_view(&list, now)],
+            })
+        };
+        self.policy.accounts.iter().filter_map(view).collect()
+    }
+
+    fn budget_view(&self, call: &Call, now: Now) -> BudgetView {
+        let method = call.method();
+        BudgetView {
+            method,
+            limit: self.policy.limits.of(method).requests,
+            remaining: self.history.remaining(call, now.mono),
+            next_allowed: match self.history.verdict(call, now.mono, 0) {
+                Verdict::Open => Some(Time(now.wall)),
+                Verdict::Until(at) => Some(Time(now.wall_at(at))),
+                Verdict::InFlight => None,
+            },
+            account_wide: self.history.is_wide(&call.account, method, now.mono),
+        }
+    }
+
+    /// When the list call will show the deployment again.
+    fn next_list(&self, member: &Member) -> Option<Mono> {
+        let account = self.accounts.get(&member.intent.account)?;
+        (account.list == List::Works && member.listed).then_some(account.list_at)
+    }
+
+    fn deployment_view(&self, member: &Member, now: Now) -> DeploymentView {
+        let context = Context {
+            policy: &self.policy,
+            history: &self.history,
+            unauthorized: self
+                .accounts
+                .get(&member.intent.account)
+                .is_some_and(|account| account.refused.is_some()),
+            now: now.mono,
+        };
+        let judgement = plan::judge(member, context);
+        let message: Arc<str> = message::of(member, judgement, context, now).into();
+        let resolved = &member.resolved;
+        DeploymentView {
+            id: member.id.clone(),
+            account: member.intent.account.clone(),
+            desired: DesiredView {
+                state: resolved.desired,
+                rule: resolved.rule.to_string(),
+                until: resolved.changes.map(Time),
+                revision: self.revision.clone(),
+                protect: member.intent.protect,
+                suspended: resolved.suspended.clone(),
+            },
+            observed: member.observation.as_ref().map(|seen| ObservedView {
+                status: seen.facts.status.as_str().to_owned(),
+                name: seen.facts.name.clone(),
+                kind: seen.facts.kind.clone(),
+                at: Time(now.wall_at(seen.answered)),
+                since: Time(member.status_since),
+            }),
+            fault: member.failing.as_ref().map(message::failure),
+            synced: SyncedView {
+                reason: judgement.reason,
+                message: message.clone(),
+                since: Time(member.since.reason),
+            },
+            conditions: conditions(member, judgement.reason, &message),
+            next: next(member, judgement, self.next_list(member), now),
+            budgets: vec![
+                self.budget_view(&member.read(), now),
+                self.budget_view(&member.act(Action::Start), now),
+                self.budget_view(&member.act(Action::Stop), now),
+            ],
+            last_action: self.history.last_act(&member.id).map(PastView::from),
+        }
+    }
+}
+
+fn next(member: &Member, judgement: Judgement, list: Option<Mono>, now: Now) -> NextView {
+    let when = |at| Some(Time(now.wall_at(at)));
+    let step = |action| match action {
+        Action::Start => NextStep::Start,
+        Action::Stop => NextStep::Stop,
+    };
+    match judgement.need {
+        Need::Wait(action, until) => NextView { step: step(action), at: until.and_then(when) },
+        Need::Act(action) => NextView { step: step(action), at: Some(Time(now.wall)) },
+        Need::Nothing if member.acting.is_some() || member.reading.is_some() => {
+            NextView { step: NextStep::Answer, at: None }
+        }
+        Need::Nothing => {
+            let read = [member.due, list].into_iter().flatten().min();
+            NextView { step: NextStep::Read, at: read.and_then(when) }
+        }
+    }
+}
+
+/// The four conditions, as the Kubernetes API has them.
+fn conditions(member: &Member, reason: Reason, message: &Arc<str>) -> Vec<Condition> {
+    let word = |holds: bool| if holds { "True" } else { "False" }.to_owned();
+    let condition = |kind: &str, status, reason: &str, message: Arc<str>, since: Wall| Condition {
+        kind: kind.to_owned(),
+        status,
+        reason: reason.to_owned(),
+        message,
+        last_transition_time: Time(since),
+    };
+    let open = reason == Reason::Unobserved || reason == Reason::Suspended;
+    let synced = if open { "Unknown".to_owned() } else { word(reason == Reason::InSync) };
+    let (reachable, why, text) = match (&member.failing, &member.observation) {
+        (Some(failing), _) => (word(false), "ReadFailed", message::failure(failing)),
+        (None, None) => ("Unknown".to_owned(), "Unobserved", "not read yet".into()),
+        (None, Some(_)) => (word(true), "ReadSucceeded", "the last read gave a status".into()),
+    };
+    let stalled = if reason == Reason::Stalled { "Stalled" } else { "Progressing" };
+    let held = if reason.is_held() { reason.as_str() } else { "NotHeld" };
+    let since = member.since;
+    vec![
+        condition("Synced", synced, reason.as_str(), message.clone(), since.synced),
+        condition("Reachable", reachable, why, text, since.reachable),
+        condition(
+            "Stalled",
+            word(reason == Reason::Stalled),
+            stalled,
+            message.clone(),
+            since.stalled,
+        ),
+        condition("Held", word(reason.is_held()), held, message.clone(), since.held),
+    ]
+}

@@ -1,0 +1,181 @@
+//! Compaction: the fewest records that add up to the same history.
+
+use super::call::{CallId, Method};
+use super::deployment::{AccountId, DeploymentId};
+use super::history::{AccountPast, History, Open};
+use super::record::{Carried, Past, Record, TallyLine};
+use super::time::{Mono, Now};
+
+impl History {
+    /// Forgets what no longer counts at `now`: lapsed arrivals, closures, reversals.
+    pub fn prune(&mut self, now: Mono) {
+        let rules = Method::ALL.map(|method| (method, self.rule(method)));
+        let rule = |wanted: Method| rules.iter().find(|(method, _)| *method == wanted);
+        let within = self.policy.guards.contested_within;
+        let contested = self.policy.guards.contested_reversals as usize;
+        let longest = rules.iter().map(|(_, rule)| rule.hold).max().unwrap_or_default();
+        self.ghosts.retain(|(at, _)| now < *at + longest);
+        let haunted = !self.ghosts.is_empty();
+        self.accounts.retain(|_, past| {
+            past.widened.retain(|_, until| now < *until);
+            past.tallies.retain(|method, tally| {
+                if let Some((_, rule)) = rule(*method) {
+                    tally.prune(now, *rule);
+                }
+                haunted || !tally.is_blank()
+            });
+            *past != AccountPast::default()
+        });
+        self.deployments.retain(|_, past| {
+            past.tallies.retain(|method, tally| {
+                if let Some((_, rule)) = rule(*method) {
+                    tally.prune(now, *rule);
+                }
+                haunted || !tally.is_blank()
+            });
+            if past.reversals.len() < contested {
+                past.reversals.retain(|seen| now.since(*seen) < within);
+            }
+            !past.tallies.is_empty()
+                || past.last_act.is_some()
+                || !past.reversals.is_empty()
+                || past.refusals > 0
+        });
+    }
+
+    /// The fewest records that, folded, give this history.
+    pub fn snapshot(&self) -> Vec<Record> {
+        let mut out = Vec::new();
+        if let Some(now) = self.clock {
+            out.push(Record::Started { now });
+        }
+        out.push(Record::Carried(Carried::NextCall { id: self.next }));
+        let ghost = |(at, calls): &(Mono, u32)| Carried::Ghosts { at: *at, calls: *calls };
+        out.extend(self.ghosts.iter().map(ghost).map(Record::Carried));
+        self.snapshot_accounts(&mut out);
+        self.snapshot_deployments(&mut out);
+        let under_way = |past: &&Past| past.settled.is_some();
+        out.extend(self.past.iter().filter(under_way).cloned().map(Record::Past));
+        for (id, Open { call, reserved, cause }) in &self.open {
+            out.push(Record::Reserved {
+                at: *reserved,
+                id: *id,
+                call: call.clone(),
+                cause: cause.clone(),
+            });
+        }
+        out
+    }
+
+    fn snapshot_accounts(&self, out: &mut Vec<Record>) {
+        for (id, past) in &self.accounts {
+            for (method, tally) in &past.tallies {
+                out.push(tally_line(Some(id), None, *method, tally));
+            }
+            for (method, until) in &past.widened {
+                out.push(Record::Carried(Carried::Widened {
+                    account: id.clone(),
+                    method: *method,
+                    until: *until,
+                }));
+            }
+            if let Some(at) = past.no_list {
+                out.push(Record::Carried(Carried::NoList { account: id.clone(), at }));
+            }
+        }
+    }
+
+    fn snapshot_deployments(&self, out: &mut Vec<Record>) {
+        let oldest = self.past.front().map_or(CallId(u64::MAX), |past| past.id);
+        for (id, past) in &self.deployments {
+            for (method, tally) in &past.tallies {
+                out.push(tally_line(None, Some(id), *method, tally));
+            }
+            if !past.reversals.is_empty() {
+                let (deployment, at) = (id.clone(), past.reversals.clone());
+                out.push(Record::Carried(Carried::Reversals { deployment, at }));
+            }
+            if past.refusals > 0 {
+                let (deployment, count) = (id.clone(), past.refusals);
+                out.push(Record::Carried(Carried::Refusals { deployment, count }));
+            }
+            // The history for people is bounded; the last act of each deployment is not lost to it.
+            if let Some(last) = past.last_act.as_ref().filter(|last| last.id < oldest) {
+                out.push(Record::Past(last.clone()));
+            }
+        }
+    }
+
+    pub(super) fn carried(&mut self, carried: &Carried) {
+        match carried {
+            Carried::NextCall { id } => self.next = self.next.max(*id),
+            Carried::Ghosts { at, calls } => self.ghosts.push((*at, *calls)),
+            Carried::Widened { account, method, until } => {
+                let past = self.accounts.entry(account.clone()).or_default();
+                past.widened.insert(*method, *until);
+            }
+            Carried::NoList { account, at } => {
+                self.accounts.entry(account.clone()).or_default().no_list = Some(*at);
+            }
+            Carried::Reversals { deployment, at } => {
+                let past = self.deployments.entry(deployment.clone()).or_default();
+                past.reversals.clone_from(at);
+            }
+            Carried::Refusals { deployment, count } => {
+                let past = self.deployments.entry(deployment.clone()).or_default();
+                past.refusals = *count;
+            }
+        }
+    }
+
+    /// Moves every instant by `millis`, into another clock domain.
+    pub(super) fn shift(&mut self, millis: i64) {
+        for (at, _) in &mut self.ghosts {
+            *at = at.shifted(millis);
+        }
+        for past in self.accounts.values_mut() {
+            past.tallies.values_mut().for_each(|tally| tally.shift(millis));
+            past.widened.values_mut().for_each(|until| *until = until.shifted(millis));
+            past.no_list = past.no_list.map(|at| at.shifted(millis));
+        }
+        for past in self.deployments.values_mut() {
+            past.tallies.values_mut().for_each(|tally| tally.shift(millis));
+            past.reversals.iter_mut().for_each(|at| *at = at.shifted(millis));
+            past.last_act.iter_mut().for_each(|act| shift_past(act, millis));
+        }
+        for open in self.open.values_mut() {
+            open.reserved.mono = open.reserved.mono.shifted(millis);
+        }
+        self.past.iter_mut().for_each(|past| shift_past(past, millis));
+    }
+
+    /// The history as of one reading of the clocks, ready to be carried.
+    pub fn compacted(&mut self, now: Now) -> Vec<Record> {
+        self.prune(now.mono);
+        self.snapshot()
+    }
+}
+
+fn shift_past(past: &mut Past, millis: i64) {
+    past.reserved.mono = past.reserved.mono.shifted(millis);
+    if let Some((stamp, _)) = &mut past.settled {
+        stamp.mono = stamp.mono.shifted(millis);
+    }
+}
+
+fn tally_line(
+    account: Option<&AccountId>,
+    deployment: Option<&DeploymentId>,
+    method: Method,
+    tally: &super::budget::Tally,
+) -> Record {
+    let (arrivals, closed, strikes) = tally.carry();
+    Record::Tally(TallyLine {
+        account: account.cloned(),
+        deployment: deployment.cloned(),
+        method,
+        arrivals: arrivals.to_vec(),
+        closed,
+        strikes,
+    })
+}

@@ -1,0 +1,99 @@
+//! Makes decisions durable, and only then lets their effects out.
+//!
+//! [`Ledger`] is the one door between deciding and doing. [`FileLedger`] keeps it in a file:
+//! `codec` is the text, `journal` the rules of what is durable, `disk` the seam below them and
+//! `file` a directory behind that seam.
+
+mod codec;
+pub mod disk;
+mod fault;
+mod file;
+mod journal;
+
+pub use codec::{Recovery, Torn};
+pub use fault::{Corrupt, Fault, OpenError};
+pub use file::{Directory, FileLedger};
+pub use journal::Journal;
+
+use crate::keel::call::CallId;
+use crate::keel::decision::{Decision, Released};
+use crate::keel::notice::Notice;
+use crate::keel::record::Record;
+
+/// Why a [`Decision`] stays shut.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The records are not durable, and are owed: they are written before any that follow.
+    #[error("nothing is sent while the ledger cannot be written")]
+    Stuck {
+        /// What is in the way.
+        #[source]
+        fault: Fault,
+        /// The calls that were not let out. They never left, and the keel must hear of that.
+        calls: Vec<CallId>,
+        /// What was to be told; it holds whether the records are durable or not.
+        notices: Vec<Notice>,
+    },
+    /// It cannot be known what is durable: the process must end and recover.
+    #[error("the ledger failed")]
+    Broken(#[source] Fault),
+}
+
+/// The one door between deciding and doing.
+pub trait Ledger {
+    /// Appends, and with `sync` makes durable, these records and all before them.
+    ///
+    /// # Errors
+    /// [`Fault::Stuck`]: none of the records is durable; they are owed, and written before any that
+    /// follow. [`Fault::Broken`]: it is not known what is durable; everything fails from now on.
+    fn append(&mut self, records: &[Record], sync: bool) -> Result<(), Fault>;
+
+    /// Tries again to write what is owed, and makes it durable.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`].
+    fn flush_owed(&mut self) -> Result<(), Fault>;
+
+    /// Makes everything durable that was appended without a sync; for an end in good order.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`].
+    fn sync(&mut self) -> Result<(), Fault>;
+
+    /// Whether the ledger has grown enough for [`Ledger::compact`] to be worth its while.
+    fn wants_compaction(&self) -> bool;
+
+    /// Puts `snapshot` in the place of all records, those still owed included: it must tell all
+    /// that they told.
+    ///
+    /// # Errors
+    /// [`Fault::Stuck`]: the old records are in force as if nothing had happened.
+    /// [`Fault::Broken`]: as [`Ledger::append`].
+    fn compact(&mut self, snapshot: &[Record]) -> Result<(), Fault>;
+
+    /// Makes the decision's records durable and opens its envelope.
+    ///
+    /// # Errors
+    /// When the records could not be made durable: no effect comes out.
+    fn commit(&mut self, decision: Decision) -> Result<Released, Refused> {
+        let sends = decision.sends();
+        if sends || !decision.records().is_empty() {
+            match self.append(decision.records(), sends) {
+                Ok(()) => (),
+                Err(fault @ Fault::Broken { .. }) => return Err(Refused::Broken(fault)),
+                Err(fault @ Fault::Stuck { .. }) => {
+                    let calls = decision.calls();
+                    let Released { effects: _, notices } = release(decision);
+                    return Err(Refused::Stuck { fault, calls, notices });
+                }
+            }
+        }
+        Ok(release(decision))
+    }
+}
+
+/// Opens the envelope: all of it once the records are durable, else only for the notices.
+fn release(decision: Decision) -> Released {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    decision.release()
+}

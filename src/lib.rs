@@ -1,0 +1,22 @@
+#![doc = include_str!("ARCHITECTURE.md")]
+
+pub mod keel;
+
+pub mod api;
+pub mod clock;
+pub mod crash;
+pub mod http;
+pub mod ledger;
+pub mod manifest;
+pub mod metrics;
+pub mod serve;
+pub mod simulator;
+pub mod telemetry;
+pub mod yaml;
+
+pub mod config;
+pub mod controller;
+pub mod desired;
+pub mod lifecycle;
+
+pub mod cli;

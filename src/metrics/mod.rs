@@ -1,0 +1,308 @@
+//! Figures for Prometheus. Calls are counted as they end; everything that has a present state is
+//! written from the [`View`] at each scrape, so what left the desired file leaves the metrics.
+
+mod families;
+mod text;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Registry, TextEncoder};
+
+use crate::keel::call::{Call, Fate, Method};
+use crate::keel::deployment::{Action, DeploymentId, Desired, Status};
+use crate::keel::notice::Notice;
+use crate::keel::plan::Reason;
+use crate::keel::view::{AccountView, DeploymentView, View};
+
+use families::{
+    ACCOUNT_BUDGET, ACCOUNT_IN_FLIGHT, ACCOUNT_UNAUTHORIZED, ACCOUNT_WIDENED, ACTIONS,
+    API_DURATION, API_REQUESTS, BUDGET_REMAINING, BUDGET_RESET, BUILD_INFO, CLOCK_STEPS,
+    DEPLOYMENT_CONDITION, DEPLOYMENT_IN_SYNC, DEPLOYMENT_INFO, DEPLOYMENT_STATUS, DEPLOYMENTS,
+    DESIRED_RUNNING, LAST_OBSERVED, LEADER, LEDGER_WRITABLE, RELOAD_SUCCESS_TIME,
+    RELOAD_SUCCESSFUL, REVERSALS, UNEXPECTED_429,
+};
+pub use families::{FAMILIES, Family, Kind, PROCESS_FAMILIES, families_table};
+use text::Text;
+
+/// The media type of [`Metrics::encode`].
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Seconds. An answer from the next city takes some 50 ms, one from another continent half a
+/// second; the last two buckets are the default time-out and what a longer one could let pass.
+const DURATION_BUCKETS: [f64; 9] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0];
+
+/// The label for a call that may have arrived.
+const UNANSWERED: &str = "unanswered";
+
+/// The label for a call of which not one byte was sent.
+const NEVER_LEFT: &str = "never_left";
+
+/// The label for a start or stop that the API took.
+const ACCEPTED: &str = "accepted";
+
+/// The label for a status word that nobody has documented. A server's word is never a label.
+const UNKNOWN: &str = "unknown";
+
+/// The counters of this process.
+#[derive(Debug)]
+pub struct Metrics {
+    version: String,
+    registry: Registry,
+    requests: IntCounterVec,
+    durations: HistogramVec,
+    unexpected: IntCounterVec,
+    clock_steps: IntCounter,
+    fleet: Mutex<BTreeMap<DeploymentId, Tally>>,
+    configuration: AtomicBool,
+}
+
+/// What is counted for one deployment.
+#[derive(Debug)]
+struct Tally {
+    actions: BTreeMap<(Action, &'static str), u64>,
+    reversals: u64,
+}
+
+impl Default for Tally {
+    /// A first start must show as a step from 0 to 1, or `increase()` would not see it: starts are
+    /// rare enough to be the only one between two restarts of this process.
+    fn default() -> Self {
+        let zero = |action| ((action, ACCEPTED), 0);
+        Self { actions: BTreeMap::from([Action::Start, Action::Stop].map(zero)), reversals: 0 }
+    }
+}
+
+impl Metrics {
+    /// Counters that begin at 0, of the program of this `version`.
+    ///
+    /// # Errors
+    /// When a family's declaration is not valid, which the tests of this crate rule out.
+    pub fn new(version: &str) -> Result<Self, prometheus::Error> {
+        let durations = HistogramOpts::from(API_DURATION.opts()).buckets(DURATION_BUCKETS.into());
+        let metrics = Self {
+            version: version.to_owned(),
+            registry: Registry::new(),
+            requests: IntCounterVec::new(API_REQUESTS.opts(), API_REQUESTS.labels)?,
+            durations: HistogramVec::new(durations, API_DURATION.labels)?,
+            unexpected: IntCounterVec::new(UNEXPECTED_429.opts(), UNEXPECTED_429.labels)?,
+            clock_steps: IntCounter::with_opts(CLOCK_STEPS.opts())?,
+            fleet: Mutex::default(),
+            configuration: AtomicBool::new(true),
+        };
+        for method in Method::ALL {
+            let success = if method.acts() { "201" } else { "200" };
+            for code in [success, UNANSWERED, NEVER_LEFT] {
+                metrics.requests.get_metric_with_label_values(&[method.as_str(), code])?;
+            }
+            metrics.durations.get_metric_with_label_values(&[method.as_str()])?;
+            metrics.unexpected.get_metric_with_label_values(&[method.as_str()])?;
+        }
+        metrics.registry.register(Box::new(metrics.requests.clone()))?;
+        metrics.registry.register(Box::new(metrics.durations.clone()))?;
+        metrics.registry.register(Box::new(metrics.unexpected.clone()))?;
+        metrics.registry.register(Box::new(metrics.clock_steps.clone()))?;
+        metrics.registry.register(Box::new(ProcessCollector::for_self()))?;
+        Ok(metrics)
+    }
+
+    /// Counts `notice`, if it is something that is counted.
+    pub fn count(&self, notice: &Notice) {
+        match notice {
+            Notice::CallEnded { id: _, call, took, fate, fault: _ } => {
+                self.count_call(call, *took, *fate);
+            }
+            Notice::Unexpected429 { call, closed_until: _, widened_until: _ } => {
+                self.unexpected.with_label_values(&[call.method().as_str()]).inc();
+            }
+            Notice::Reversed { deployment, status: _, count: _ } => {
+                self.fleet().entry(deployment.clone()).or_default().reversals += 1;
+            }
+            Notice::ClockStepped { by: _ } => self.clock_steps.inc(),
+            Notice::Recovered { .. }
+            | Notice::ManifestAccepted { .. }
+            | Notice::ManifestRefused { .. }
+            | Notice::DesiredChanged { .. }
+            | Notice::StatusChanged { .. }
+            | Notice::Acting { .. }
+            | Notice::ReasonChanged { .. }
+            | Notice::SlowPassage { .. }
+            | Notice::CredentialsRefused { .. }
+            | Notice::CredentialsAccepted { .. }
+            | Notice::ListCall { .. }
+            | Notice::LedgerStuck { .. }
+            | Notice::LedgerFree
+            | Notice::Draining { .. } => {}
+        }
+    }
+
+    /// Says whether the configuration file as it is now is the one in force. The desired file's
+    /// part of `evenkeel_config_last_reload_successful` comes from the [`View`].
+    pub fn configuration_reloaded(&self, successful: bool) {
+        self.configuration.store(successful, Ordering::Relaxed);
+    }
+
+    fn count_call(&self, call: &Call, took: Duration, fate: Fate) {
+        let method = call.method().as_str();
+        match fate {
+            Fate::Answered { code, retry_after: _ } => {
+                self.requests.with_label_values(&[method, &code.to_string()]).inc();
+            }
+            Fate::Unanswered => self.requests.with_label_values(&[method, UNANSWERED]).inc(),
+            Fate::NeverLeft => self.requests.with_label_values(&[method, NEVER_LEFT]).inc(),
+        }
+        if fate != Fate::NeverLeft {
+            self.durations.with_label_values(&[method]).observe(took.as_secs_f64());
+        }
+        if let (Some(action), Some(deployment)) = (call.action(), call.deployment()) {
+            let mut fleet = self.fleet();
+            let tally = fleet.entry(deployment.clone()).or_default();
+            *tally.actions.entry((action, outcome(fate))).or_default() += 1;
+        }
+    }
+
+    /// The exposition of `view` and of all counters, in the text format [`CONTENT_TYPE`].
+    ///
+    /// # Errors
+    /// When a counter cannot be written, which the tests of this crate rule out.
+    pub fn encode(&self, view: &View) -> Result<String, prometheus::Error> {
+        /// Of the thirty at most that a deployment can have, counted generously.
+        const SAMPLES_PER_DEPLOYMENT: usize = 20;
+        let counters = TextEncoder::new().encode_to_string(&self.registry.gather())?;
+        let mut text = Text::after(counters, view.deployments.len() * SAMPLES_PER_DEPLOYMENT);
+        text.family(&BUILD_INFO).add([&self.version], 1);
+        process(&mut text, view, self.configuration.load(Ordering::Relaxed));
+        accounts(&mut text, &view.accounts);
+        deployments(&mut text, &view.deployments);
+        budgets(&mut text, &view.deployments);
+        self.tallies(&mut text, view);
+        Ok(text.into_string())
+    }
+
+    /// Writes what was counted for the deployments of `view`, and forgets what was counted for
+    /// others.
+    fn tallies(&self, text: &mut Text, view: &View) {
+        let mut fleet = self.fleet();
+        fleet.retain(|id, _| view.deployment(id.as_str()).is_some());
+        for deployment in &view.deployments {
+            if !fleet.contains_key(&deployment.id) {
+                fleet.insert(deployment.id.clone(), Tally::default());
+            }
+        }
+        let mut samples = text.family(&ACTIONS);
+        for (id, tally) in &*fleet {
+            for ((action, outcome), count) in &tally.actions {
+                samples.add([id.as_str(), action.as_str(), outcome], count);
+            }
+        }
+        let mut samples = text.family(&REVERSALS);
+        for (id, tally) in &*fleet {
+            samples.add([id.as_str()], tally.reversals);
+        }
+    }
+
+    /// The counts are whole after every statement under the lock, so a panic elsewhere spoils
+    /// nothing.
+    fn fleet(&self) -> MutexGuard<'_, BTreeMap<DeploymentId, Tally>> {
+        self.fleet.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What came of a start or stop, in a fixed set of words.
+const fn outcome(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Answered { code: 200..=299, retry_after: _ } => ACCEPTED,
+        Fate::Answered { code: 429, retry_after: _ } => "limited",
+        Fate::Answered { code: 400..=499, retry_after: _ } => "refused",
+        Fate::Answered { code: _, retry_after: _ } => "failed",
+        Fate::Unanswered => UNANSWERED,
+        Fate::NeverLeft => NEVER_LEFT,
+    }
+}
+
+fn process(text: &mut Text, view: &View, configuration: bool) {
+    let accepted = configuration && view.file.revision.is_some() && view.file.fault.is_none();
+    text.family(&LEADER).add([], u8::from(view.leader));
+    text.family(&LEDGER_WRITABLE).add([], u8::from(view.ledger_fault.is_none()));
+    text.family(&RELOAD_SUCCESSFUL).add([], u8::from(accepted));
+    let when = view.file.accepted.map_or(0.0, |time| time.0.seconds());
+    text.family(&RELOAD_SUCCESS_TIME).add([], when);
+    text.family(&DEPLOYMENTS).add([], view.deployments.len());
+}
+
+fn accounts(text: &mut Text, accounts: &[AccountView]) {
+    let mut samples = text.family(&ACCOUNT_UNAUTHORIZED);
+    for account in accounts {
+        samples.add([account.name.as_str()], u8::from(account.unauthorized));
+    }
+    let mut samples = text.family(&ACCOUNT_IN_FLIGHT);
+    for account in accounts {
+        samples.add([account.name.as_str()], account.in_flight);
+    }
+    let mut samples = text.family(&ACCOUNT_WIDENED);
+    for account in accounts {
+        for method in Method::ALL {
+            let widened = account.widened.iter().any(|one| one.method == method);
+            samples.add([account.name.as_str(), method.as_str()], u8::from(widened));
+        }
+    }
+    let mut samples = text.family(&ACCOUNT_BUDGET);
+    for account in accounts {
+        for budget in &account.budgets {
+            samples.add([account.name.as_str(), budget.method.as_str()], budget.remaining);
+        }
+    }
+}
+
+fn deployments(text: &mut Text, deployments: &[DeploymentView]) {
+    let mut samples = text.family(&DEPLOYMENT_INFO);
+    for one in deployments {
+        samples.add([one.id.as_str(), one.account.as_str()], 1);
+    }
+    let mut samples = text.family(&DESIRED_RUNNING);
+    for one in deployments {
+        samples.add([one.id.as_str()], u8::from(one.desired.state == Desired::Running));
+    }
+    let mut samples = text.family(&DEPLOYMENT_STATUS);
+    for one in deployments {
+        let seen = one.observed.as_ref().map(|observed| observed.status.as_str());
+        for status in Status::KNOWN {
+            samples.add([one.id.as_str(), status], u8::from(seen == Some(status)));
+        }
+        let unknown = seen.is_some_and(|word| !Status::KNOWN.contains(&word));
+        samples.add([one.id.as_str(), UNKNOWN], u8::from(unknown));
+    }
+    let mut samples = text.family(&DEPLOYMENT_IN_SYNC);
+    for one in deployments {
+        samples.add([one.id.as_str()], u8::from(one.synced.reason == Reason::InSync));
+    }
+    let mut samples = text.family(&LAST_OBSERVED);
+    for one in deployments {
+        let when = one.observed.as_ref().map_or(0.0, |observed| observed.at.0.seconds());
+        samples.add([one.id.as_str()], when);
+    }
+    let mut samples = text.family(&DEPLOYMENT_CONDITION);
+    for one in deployments {
+        samples.add([one.id.as_str(), one.synced.reason.as_str()], 1);
+    }
+}
+
+fn budgets(text: &mut Text, deployments: &[DeploymentView]) {
+    let mut samples = text.family(&BUDGET_REMAINING);
+    for one in deployments {
+        for budget in &one.budgets {
+            samples.add([one.id.as_str(), budget.method.as_str()], budget.remaining);
+        }
+    }
+    let mut samples = text.family(&BUDGET_RESET);
+    for one in deployments {
+        for budget in one.budgets.iter().filter(|budget| budget.method.acts()) {
+            if let Some(allowed) = budget.next_allowed {
+                samples.add([one.id.as_str(), budget.method.as_str()], allowed.0.seconds());
+            }
+        }
+    }
+}

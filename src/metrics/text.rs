@@ -1,0 +1,103 @@
+//! The text format, for families that are written anew at each scrape.
+//!
+//! The prometheus crate's encoder is not used for these: it refuses a family without series, and it
+//! wants every sample as a tree of small allocations first, ten thousand deployments' worth of
+//! them.
+
+use std::fmt::{Display, Write as _};
+
+use super::families::Family;
+
+/// An exposition in the making.
+#[derive(Debug, Default)]
+pub(super) struct Text {
+    out: String,
+}
+
+impl Text {
+    /// Continues `out`, with room for `samples` more.
+    pub(super) fn after(mut out: String, samples: usize) -> Self {
+        /// A long sample: the longest name, a 64-byte id, a reason.
+        const SAMPLE_BYTES: usize = 128;
+        out.reserve(samples.saturating_mul(SAMPLE_BYTES));
+        Self { out }
+    }
+
+    /// The text.
+    pub(super) fn into_string(self) -> String {
+        self.out
+    }
+
+    /// Begins `family`; its samples must follow before the next one begins.
+    pub(super) fn family(&mut self, family: &'static Family) -> Samples<'_> {
+        let Family { name, kind, labels: _, help } = family;
+        // Writing to a string cannot fail, here and below.
+        let _ = write!(self.out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+        Samples { out: &mut self.out, family }
+    }
+}
+
+/// The samples of one family.
+#[derive(Debug)]
+pub(super) struct Samples<'a> {
+    out: &'a mut String,
+    family: &'static Family,
+}
+
+impl Samples<'_> {
+    /// Adds one: the values of the family's labels in their order, and the sample's value.
+    pub(super) fn add<const N: usize>(&mut self, values: [&str; N], value: impl Display) {
+        debug_assert_eq!(self.family.labels.len(), N, "labels of {}", self.family.name);
+        self.out.push_str(self.family.name);
+        let mut open = '{';
+        for (label, value) in self.family.labels.iter().zip(values) {
+            self.out.push(open);
+            self.out.push_str(label);
+            self.out.push_str("=\"");
+            escape(self.out, value);
+            self.out.push('"');
+            open = ',';
+        }
+        if N > 0 {
+            self.out.push('}');
+        }
+        let _ = writeln!(self.out, " {value}");
+    }
+}
+
+/// Label values escape backslash, quote and line feed, and nothing else.
+fn escape(out: &mut String, value: &str) {
+    if !value.contains(['\\', '"', '\n']) {
+        out.push_str(value);
+        return;
+    }
+    for c in value.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '"' => out.push_str("\\\""),
+            '\n' => out.push_str("\\n"),
+            other => out.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::families::{ACCOUNT_UNAUTHORIZED, LEADER};
+
+    #[test]
+    fn a_label_value_is_escaped() {
+        let mut text = Text::default();
+        text.family(&ACCOUNT_UNAUTHORIZED).add(["a\"b\\c\nd"], 1);
+        let want = "evenkeel_account_unauthorized{account=\"a\\\"b\\\\c\\nd\"} 1\n";
+        assert!(text.into_string().ends_with(want));
+    }
+
+    #[test]
+    fn a_family_without_labels_has_no_braces() {
+        let mut text = Text::default();
+        text.family(&LEADER).add([], 0);
+        assert!(text.into_string().ends_with("\nevenkeel_leader 0\n"));
+    }
+}

@@ -1,0 +1,111 @@
+//! The log: what is said about each notice, and how lines look on standard error.
+
+mod fields;
+mod line;
+mod text;
+
+use std::fmt;
+use std::io::IsTerminal as _;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use tracing::Subscriber;
+use tracing::subscriber::SetGlobalDefaultError;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::keel::notice::Notice;
+use crate::keel::time::Wall;
+use crate::keel::view::Time;
+
+pub use fields::{Fields, Line};
+pub use line::line;
+
+/// Whose lines these are. Those of other crates are let through from warnings up only.
+const TARGET: &str = env!("CARGO_PKG_NAME");
+
+/// What the wall clock reads, asked once a line.
+pub type Now = Arc<dyn Fn() -> Wall + Send + Sync>;
+
+/// How lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            other => Err(format!("`{other}` is not a log format; expected `text` or `json`")),
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        })
+    }
+}
+
+/// Writes a line about `notice` to the log.
+pub fn tell(notice: &Notice) {
+    line(notice).emit();
+}
+
+/// Sends this process's log to standard error from now on. Colour only where a person sees it: on a
+/// terminal, unless `NO_COLOR` is set (see no-color.org).
+///
+/// # Errors
+/// When the process has a log already.
+pub fn init(format: Format, level: LevelFilter, now: Now) -> Result<(), SetGlobalDefaultError> {
+    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colour = !no_colour && std::io::stderr().is_terminal();
+    tracing::subscriber::set_global_default(subscriber(format, level, colour, now, std::io::stderr))
+}
+
+/// A log that writes to `writer`.
+pub fn subscriber<W>(
+    format: Format,
+    level: LevelFilter,
+    colour: bool,
+    now: Now,
+    writer: W,
+) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let others = level.min(LevelFilter::WARN);
+    let filter = Targets::new().with_target(TARGET, level).with_default(others);
+    let registry = tracing_subscriber::registry().with(filter);
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    match format {
+        Format::Text => Box::new(registry.with(layer.event_format(text::Text { now, colour }))),
+        Format::Json => Box::new(
+            registry
+                .with(layer.json().flatten_event(true).with_target(false).with_timer(Timer(now))),
+        ),
+    }
+}
+
+/// JSON's `timestamp`: to the millisecond, as machines may sort by it.
+struct Timer(Now);
+
+impl FormatTime for Timer {
+    fn format_time(&self, out: &mut Writer<'_>) -> fmt::Result {
+        write!(out, "{}", Time((self.0)()).0.timestamp())
+    }
+}

@@ -1,0 +1,212 @@
+//! The configuration: examples that hold, precedence, and messages to the letter.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use evenkeel::config::{Overrides, SecretSource, Settings};
+use evenkeel::keel::deployment::AccountId;
+use evenkeel::keel::policy::Policy;
+
+const ACCOUNT: &str = "accounts: { default: { url: 'https://a.example/public_api/v1', \
+                       key: { env: K }, secret: { env: S } } }\n";
+
+fn resolve(text: &str) -> Result<Settings, String> {
+    let (overrides, nothing) = (Overrides::default(), |_: &str| None);
+    Settings::resolve("e.yaml", Some(text.as_bytes()), None, &overrides, &nothing)
+        .map_err(|report| report.to_string())
+}
+
+fn with_account(text: &str) -> Result<Settings, String> {
+    resolve(&format!("{ACCOUNT}{text}"))
+}
+
+/// The report without the lines that show the file.
+fn refused(text: &str) -> Vec<String> {
+    let report = with_account(text).unwrap_err();
+    let lines = report.lines().filter(|line| line.starts_with("e.yaml"));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_reference_names_each_key_with_its_default() {
+    let text = fs::read_to_string("config/evenkeel.yaml").unwrap();
+    let settings = resolve(&text).unwrap();
+    assert_eq!(settings.policy, Policy::default());
+    assert_eq!(settings.timeout, std::time::Duration::from_secs(30));
+    assert_eq!(settings.listen, "127.0.0.1:9464");
+    assert_eq!(settings.state_dir, PathBuf::from("/var/lib/evenkeel"));
+    assert_eq!(settings.warnings, Vec::<String>::new());
+    let bare: String = text.lines().map(|line| line.split('#').next().unwrap()).collect();
+    for path in Settings::known_keys() {
+        for key in path.split('.') {
+            assert!(bare.contains(&format!("{key}:")), "config/evenkeel.yaml does not have {path}");
+        }
+    }
+}
+
+#[test]
+fn the_example_of_a_desired_file_is_valid() {
+    let bytes = fs::read("config/desired.yaml").unwrap();
+    let (manifest, warnings) = evenkeel::manifest::parse("desired.yaml", &bytes, None).unwrap();
+    assert_eq!(manifest.intents.len(), 6);
+    assert_eq!(warnings, Vec::<String>::new());
+}
+
+#[test]
+fn without_a_file_the_environment_is_enough() {
+    let environment = BTreeMap::from([
+        ("EMQXCLOUD_PLATFORM_ENDPOINT", "https://vendor.example/public_api/v1"),
+        ("EVENKEEL_API_URL", "https://own.example/public_api/v1/"),
+        ("EMQXCLOUD_PLATFORM_API_KEY", "k"),
+        ("EVENKEEL_API_SECRET_FILE", "/run/secret"),
+        ("EVENKEEL_DESIRED", "/etc/d.yaml"),
+        ("EVENKEEL_LISTEN", "0.0.0.0:1"),
+        ("STATE_DIRECTORY", "/state"),
+    ]);
+    let look = |name: &str| environment.get(name).map(|value| (*value).to_owned());
+    let overrides = Overrides { listen: Some("[::1]:2".to_owned()), ..Overrides::default() };
+    let settings = Settings::resolve("settings", None, None, &overrides, &look).unwrap();
+    let account = &settings.accounts[&AccountId::new("default")];
+    assert_eq!(account.url, "https://own.example/public_api/v1");
+    assert_eq!(account.key, SecretSource::Env("EMQXCLOUD_PLATFORM_API_KEY".to_owned()));
+    assert_eq!(account.secret, SecretSource::File("/run/secret".into()));
+    assert_eq!(settings.desired, PathBuf::from("/etc/d.yaml"));
+    assert_eq!(settings.listen, "[::1]:2");
+    assert_eq!(settings.state_dir, PathBuf::from("/state"));
+    assert_eq!(settings.policy, Policy::default());
+}
+
+#[test]
+fn paths_start_from_the_files_folder() {
+    let text = format!("desired: fleet/d.yaml\nstate_dir: /s\n{ACCOUNT}");
+    let (overrides, nothing) = (Overrides::default(), |_: &str| None);
+    let beside = Some(PathBuf::from("/etc/evenkeel"));
+    let settings =
+        Settings::resolve("e.yaml", Some(text.as_bytes()), beside, &overrides, &nothing).unwrap();
+    assert_eq!(settings.desired, PathBuf::from("/etc/evenkeel/fleet/d.yaml"));
+    assert_eq!(settings.state_dir, PathBuf::from("/s"));
+}
+
+#[test]
+fn a_small_limit_keeps_a_small_reserve() {
+    let settings = with_account("limits: { status: { requests: 6 } }\n").unwrap();
+    assert_eq!(settings.policy.observe.reserve, 1);
+}
+
+#[test]
+fn all_faults_come_in_one_report() {
+    let text = "limts: {}\nact: { mode: enforc, types: dedicated }\nobserve: { timeout: 0s }\n";
+    assert_eq!(
+        refused(text),
+        [
+            "e.yaml:2:1: unknown key `limts` at the top level; did you mean `limits`?",
+            "e.yaml:3:14: expected `enforce` or `observe`, found the text `enforc`; did you mean \
+             `enforce`?",
+            "e.yaml:3:29: `types`: expected a list, found the text `dedicated`",
+            "e.yaml:4:21: `timeout`: must be longer than nothing",
+        ]
+    );
+}
+
+/// A configuration after the account's line, and what is said of it.
+const CASES: [(&str, &str); 12] = [
+    ("limits: { start: { requests: 0 } }", "`requests`: expected a whole number from 1 up, found"),
+    ("limits: { start: { per: 1x } }", "`per`: `1x` is not a duration; write it like `90s`"),
+    ("limits: { margin: -1s }", "`margin`: `-1s` is not a duration"),
+    ("observe: { reserve: 60 }", "`reserve`: must be less than `limits.status.requests`, 60"),
+    ("observe: { confirm_within: 2h }", "`confirm_within`: must not be longer than the window, 1h"),
+    ("observe: { list: yes }", "expected `auto` or `never`"),
+    ("act: { backoff: { initial: 1m, max: 1s } }", "`max`: must not be shorter than `initial`, 1m"),
+    ("guards: { stops: { percent: 50 } }", "unknown key `stops` in guards; expected `contested`"),
+    ("listen: 9464", "`listen`: `9464` is not an address; expected host and port"),
+    ("listen: here:99999", "`listen`: `here:99999` is not an address"),
+    ("limits: [1]", "expected a map behind `limits:`, found"),
+    ("desired: [a]", "`desired`: expected text, found"),
+];
+
+#[test]
+fn each_fault_says_what_was_expected() {
+    for (text, expected) in CASES {
+        let report = refused(text);
+        assert!(report.len() == 1 && report[0].contains(expected), "{text}: {report:#?}");
+    }
+}
+
+fn account(url: &str) -> Result<Settings, String> {
+    resolve(&format!(
+        "accounts: {{ default: {{ url: '{url}', key: {{ env: K }}, secret: {{ env: S }} }} }}\n"
+    ))
+}
+
+#[test]
+fn a_base_url_that_cannot_be_right_is_explained() {
+    let cases = [
+        ("https://x.example:8443/api/v5", "this is the API of a single deployment"),
+        ("https://x.example/api/v5/", "this is the API of a single deployment"),
+        ("https://x.example:8443/public_api/v1", "this is the API of a single deployment"),
+        ("http://x.example/public_api/v1", "use https://"),
+        ("ftp://x.example/public_api/v1", "expected an https:// URL"),
+        ("cloud.example", "this is no URL"),
+        ("https://x.example/public_api/v1?a=b", "has no `?`"),
+    ];
+    for (url, expected) in cases {
+        let report = account(url).unwrap_err();
+        assert!(report.contains(expected), "{url}: {report}");
+    }
+    for url in ["http://127.0.0.1:1/x", "http://localhost:1", "http://[::1]:1/public_api/v1"] {
+        assert_eq!(account(url).unwrap().warnings, Vec::<String>::new());
+    }
+    let odd = account("https://x.example/v1").unwrap();
+    assert_eq!(odd.warnings.len(), 1);
+    assert!(odd.warnings[0].contains("does not end in `/public_api/v1`"), "{:?}", odd.warnings);
+}
+
+#[test]
+fn credentials_are_refused_in_the_file_and_never_shown() {
+    let report = resolve(
+        "accounts:\n  default:\n    url: https://user:canary@x.example/public_api/v1\n    \
+         key: canary-key\n    secret: { file: a, env: b }\n",
+    )
+    .unwrap_err();
+    assert!(!report.contains("canary"), "{report}");
+    assert!(report.contains("e.yaml:4:10: `key`: a credential is not written here"), "{report}");
+    assert!(report.contains("the URL holds credentials"), "{report}");
+    assert!(report.contains("expected either `env` or `file`"), "{report}");
+}
+
+#[test]
+fn what_an_account_lacks_is_said() {
+    let report = resolve("accounts: { default: {} }\n").unwrap_err();
+    for part in ["url", "key", "secret"] {
+        assert!(report.contains(&format!("account `default` has no `{part}`")), "{report}");
+    }
+    let report = resolve("{}\n").unwrap_err();
+    assert!(report.contains("no account is configured; set EVENKEEL_API_URL"), "{report}");
+}
+
+#[test]
+fn a_credential_file_is_one_line() {
+    let dir = std::env::temp_dir().join(format!("evenkeel-credentials-{}", std::process::id()));
+    fs::create_dir(&dir).unwrap();
+    let path = dir.join("secret");
+    let read = |content: &str| {
+        fs::write(&path, content).unwrap();
+        let mut settings = account("https://x.example/public_api/v1").unwrap();
+        let mut account = settings.accounts.pop_first().unwrap().1;
+        account.key = SecretSource::File(path.clone());
+        account.secret = SecretSource::File(path.clone());
+        account.credentials().map(|_| ()).map_err(|error| error.to_string())
+    };
+    for good in ["s", "s\n", "s\r\n", " s "] {
+        assert_eq!(read(good), Ok(()), "{good:?}");
+    }
+    for (bad, why) in [("", "it is empty"), ("\n", "it is empty"), ("a\nb\n", "more than one line")]
+    {
+        assert!(read(bad).unwrap_err().contains(why), "{bad:?}");
+    }
+    assert!(read(&"x".repeat(5000)).unwrap_err().contains("longer than 4 KiB"));
+    fs::remove_dir_all(dir).unwrap();
+}

@@ -1,0 +1,127 @@
+//! The commands, as a person or a pipeline calls them.
+
+use std::process::{Command, Output};
+
+use crate::harness::{EVENKEEL, Scratch, World};
+
+fn text(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+#[test]
+fn check_needs_neither_configuration_nor_credentials() {
+    let scratch = Scratch::new();
+    let good = scratch.write("good.yaml", "deployments: { w41b11c0: running }\n");
+    let bad = scratch.write("bad.yaml", "deployments:\n  w41b11c0: runing\n  b1f77113: {}\n");
+    let check = |file: &std::path::Path| {
+        Command::new(EVENKEEL).env_clear().arg("check").arg(file).output().unwrap()
+    };
+    let output = check(&good);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let output = check(&bad);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("bad.yaml:2:13"), "{}", text(&output));
+    assert!(text(&output).contains("bad.yaml:3:"), "{}", text(&output));
+    let output = check(&scratch.path("none.yaml"));
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+}
+
+#[test]
+fn plan_reads_where_no_daemon_answers_and_sends_nothing_else() {
+    let world = World::new(&["--deployments", "2"]);
+    world.desire("  w41b11c0: stopped\n  b1f77113: running\n");
+    let output = world.output(&["plan"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("w41b11c0"), "{}", text(&output));
+    assert!(text(&output).contains("stop now"), "{}", text(&output));
+    assert_eq!(world.posts(), Vec::<String>::new());
+    world.desire("  w41b11c0: running\n  b1f77113: running\n");
+    let output = world.output(&["plan", "--output", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let view: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(view["deployments"][0]["synced"]["reason"], "InSync");
+}
+
+#[test]
+fn once_reconciles_and_ends() {
+    let world = World::new(&["--deployments", "2"]);
+    world.desire("  w41b11c0: stopped\n  b1f77113: running\n");
+    let output = world.output(&["once", "--timeout", "60s"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert_eq!(world.posts(), ["stop w41b11c0 201"]);
+    world.desire("  absent: stopped\n");
+    let output = world.output(&["once", "--timeout", "60s"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+}
+
+#[test]
+fn status_and_history_show_the_running_daemon() {
+    let world = World::new(&["--deployments", "2"]);
+    world.desire("  w41b11c0: stopped\n  b1f77113: running\n");
+    let daemon = world.run();
+    daemon.converges(2);
+    let ask = |arguments: &[&str]| {
+        let mut all = arguments.to_vec();
+        all.extend(["--listen", &daemon.address]);
+        world.output(&all)
+    };
+    let output = ask(&["status"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("2 of 2 in sync"), "{}", text(&output));
+    let output = ask(&["status", "w41b11c0", "--output", "json"]);
+    let one: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(one["observed"]["status"], "stopped");
+    assert_eq!(ask(&["status", "nobody"]).status.code(), Some(2));
+    assert_eq!(ask(&["status", "--probe"]).status.code(), Some(0));
+    let output = ask(&["history", "w41b11c0"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("stopped by state, revision"), "{}", text(&output));
+    let output = ask(&["history", "--output", "json"]);
+    let past: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(past["history"].as_array().unwrap().len(), 1);
+    assert_eq!(ask(&["plan"]).status.code(), Some(0));
+}
+
+#[test]
+fn without_a_daemon_status_says_so() {
+    let world = World::new(&["--deployments", "1"]);
+    let output = world.output(&["status", "--listen", "127.0.0.1:1"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output).contains("no daemon answers at 127.0.0.1:1"), "{}", text(&output));
+}
+
+#[test]
+fn the_demo_works_and_leaves_nothing_behind() {
+    let scratch = Scratch::new();
+    let output = Command::new(EVENKEEL)
+        .env_clear()
+        .env("TMPDIR", scratch.path("."))
+        .args(["demo", "--listen", "127.0.0.1:0", "--for", "3s"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("status page   http://127.0.0.1:"), "{}", text(&output));
+    assert!(text(&output).contains("0 limits exceeded"), "{}", text(&output));
+    assert_eq!(std::fs::read_dir(scratch.path(".")).unwrap().count(), 0);
+}
+
+#[test]
+fn usage_errors_and_unusable_configurations_exit_with_2() {
+    let world = World::new(&["--deployments", "1"]);
+    world.desire("  w41b11c0: running\n");
+    assert_eq!(world.output(&["frobnicate"]).status.code(), Some(2));
+    world.scratch.write("evenkeel.yaml", "limts: {}\n");
+    let output = world.output(&["run"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output).contains("evenkeel.yaml:1:1"), "{}", text(&output));
+    assert!(text(&output).contains("did you mean `limits`"), "{}", text(&output));
+    for shell in ["bash", "zsh", "fish"] {
+        let output = world.output(&["completions", shell]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(text(&output).contains("evenkeel"));
+    }
+}

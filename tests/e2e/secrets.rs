@@ -1,0 +1,46 @@
+//! Credentials: read again when refused, and seen nowhere.
+
+use crate::harness::{World, contents};
+
+#[test]
+fn a_refused_key_is_read_again() {
+    let world = World::with_secret("right", &["--deployments", "2"]);
+    world.scratch.write("secret", "wrong\n");
+    world.desire("  w41b11c0: stopped\n  b1f77113: running\n");
+    let daemon = world.run();
+    daemon.becomes("w41b11c0", "Unauthorized");
+    world.scratch.write("secret", "right\n");
+    daemon.converges(2);
+    assert_eq!(world.posts(), ["stop w41b11c0 201"]);
+}
+
+#[test]
+fn a_secret_is_in_no_output() {
+    const CANARY: &str = "canary-5f1c8d2e";
+    let world = World::with_secret(
+        CANARY,
+        &["--deployments", "3", "--reset", "0.3", "--gateway", "0.2", "--garbage", "0.2"],
+    );
+    world.desire("  w41b11c0: stopped\n  b1f77113: running\n  mdfba81f: stopped\n");
+    for format in ["text", "json"] {
+        world.scratch.write("secret", CANARY);
+        let daemon = world.run_with(|command| {
+            command.args(["--log-level", "trace", "--log-format", format]);
+        });
+        daemon.converges(3);
+        world.scratch.write("secret", &format!("{CANARY}-but-wrong"));
+        daemon.process.signal(rustix::process::Signal::HUP);
+        daemon.becomes("w41b11c0", "Unauthorized");
+        for path in ["/", "/metrics", "/api/v1/deployments", "/api/v1/history", "/readyz"] {
+            let (_, body) = daemon.get(path);
+            assert!(!body.contains("canary"), "{path}: {body}");
+        }
+        let (code, output) = daemon.terminate();
+        assert_eq!(code, Some(0));
+        assert!(!output.contains("canary"), "{output}");
+        // Nor in the form in which basic authentication carries it.
+        assert!(!output.to_lowercase().contains("a2v5omnhbmfy"), "{output}");
+    }
+    let state = contents(&world.scratch.path("state"));
+    assert!(!state.contains("canary"), "{state}");
+}

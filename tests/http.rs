@@ -1,0 +1,360 @@
+//! The endpoint: exact statuses, headers and bodies, and the page.
+#![expect(clippy::unwrap_used, reason = "a test's helper fails the test by panicking")]
+
+mod view_fixture;
+
+use std::io::{Read as _, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use evenkeel::http::{Heartbeat, PATIENCE, Query, STUCK_AFTER, State, route, run};
+use evenkeel::keel::time::Mono;
+use evenkeel::keel::view::{PastView, View};
+use http_body_util::BodyExt as _;
+use hyper::{Method, Uri};
+use tokio::sync::{mpsc, oneshot};
+use view_fixture::{bare, view};
+
+const NOW: Mono = Mono::from_millis(1_000_000);
+
+/// A state whose controller shows `view`, and past actions made of its deployments' last ones.
+fn state(view: View) -> State {
+    let (queries, mut asked) = mpsc::channel(1);
+    let past: Vec<PastView> =
+        view.deployments.iter().filter_map(|one| one.last_action.clone()).collect();
+    let view = Arc::new(view);
+    tokio::spawn(async move {
+        while let Some(query) = asked.recv().await {
+            match query {
+                Query::View(answer) => answer.send(view.clone()).unwrap(),
+                Query::History(answer) => answer.send(past.clone()).unwrap(),
+            }
+        }
+    });
+    of(queries)
+}
+
+fn of(queries: mpsc::Sender<Query>) -> State {
+    State {
+        queries,
+        patience: PATIENCE,
+        heartbeat: Heartbeat::new(NOW),
+        now: Box::new(|| NOW),
+        exposition: Box::new(|view| Ok(format!("shown {}\n", view.deployments.len()))),
+    }
+}
+
+struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+async fn ask(state: &State, method: Method, uri: &'static str) -> Answer {
+    let response = route(state, &method, &Uri::from_static(uri)).await;
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(key, value)| (key.to_string(), value.to_str().unwrap().to_owned()))
+        .collect();
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    Answer { status, headers, body: String::from_utf8(body.to_vec()).unwrap() }
+}
+
+async fn get(state: &State, uri: &'static str) -> Answer {
+    ask(state, Method::GET, uri).await
+}
+
+/// Status, media type and body.
+async fn told(state: &State, uri: &'static str) -> (u16, String, String) {
+    let answer = get(state, uri).await;
+    (answer.status, answer.header("content-type").unwrap().to_owned(), answer.body)
+}
+
+fn text(status: u16, body: &str) -> (u16, String, String) {
+    (status, "text/plain; charset=utf-8".to_owned(), body.to_owned())
+}
+
+fn json(status: u16, body: &str) -> (u16, String, String) {
+    (status, "application/json".to_owned(), format!("{body}\n"))
+}
+
+#[tokio::test]
+async fn the_fleet_is_the_view_itself() {
+    let whole = serde_json::to_string(&view()).unwrap();
+    assert_eq!(told(&state(view()), "/api/v1/deployments").await, json(200, &whole));
+    let raw: serde_json::Value =
+        serde_json::from_str(include_str!("view_fixture/view.json")).unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&whole).unwrap(), raw);
+}
+
+#[tokio::test]
+async fn one_deployment() {
+    let want = concat!(
+        r#"{"id":"d4","account":"eu","desired":{"state":"stopped","rule":"state","until":null,"#,
+        r#""revision":"3f9c1a2b","protect":false,"suspended":null},"observed":null,"#,
+        r#""fault":"401: the API refuses the key","synced":{"reason":"Unauthorized","message":"#,
+        r#""the API refuses the key of account eu","since":"2026-11-24T02:00:00Z"},"#,
+        r#""conditions":[],"next":{"step":"read","at":null},"budgets":[],"lastAction":null}"#
+    );
+    assert_eq!(told(&state(view()), "/api/v1/deployments/d4").await, json(200, want));
+}
+
+#[tokio::test]
+async fn a_deployment_that_the_file_does_not_name() {
+    let want = concat!(
+        r#"{"error":"the desired file names no deployment `x%22y`; "#,
+        r#"/api/v1/deployments lists those that it does"}"#
+    );
+    assert_eq!(told(&state(view()), "/api/v1/deployments/x%22y").await, json(404, want));
+}
+
+#[tokio::test]
+async fn history_is_newest_first_and_can_be_narrowed() {
+    let mut view = view();
+    let act = view.deployment("b2").unwrap().last_action.clone().unwrap();
+    for (slot, id) in [(0, 7), (2, 43), (5, 42)] {
+        let mut act = act.clone();
+        act.id.0 = id;
+        act.deployment = view.deployments[slot].id.clone();
+        act.cause = None;
+        view.deployments[slot].last_action = Some(act);
+    }
+    let state = state(view);
+    let ids = |body: &str| -> Vec<u64> {
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        body["history"].as_array().unwrap().iter().map(|one| one["id"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(ids(&get(&state, "/api/v1/history").await.body), [43, 42, 41, 7]);
+    assert_eq!(ids(&get(&state, "/api/v1/history?deployment=b2").await.body), [41]);
+    let want = concat!(
+        r#"{"history":[{"id":7,"account":"default","deployment":"a1","action":"start","#,
+        r#""at":"2026-11-24T03:00:59Z","ended":"2026-11-24T03:01:00Z","outcome":"201","#,
+        r#""cause":null}]}"#
+    );
+    assert_eq!(told(&state, "/api/v1/history?deployment=a1").await, json(200, want));
+    assert_eq!(
+        told(&state, "/api/v1/history?deployment=nobody").await,
+        json(200, r#"{"history":[]}"#)
+    );
+    let typo = r#"{"error":"`deploymentId=a1` is not understood; expected `deployment=…`"}"#;
+    assert_eq!(told(&state, "/api/v1/history?deploymentId=a1").await, json(400, typo));
+    let twice = r#"{"error":"`deployment` is given twice"}"#;
+    let uri = "/api/v1/history?deployment=a1&deployment=b2";
+    assert_eq!(told(&state, uri).await, json(400, twice));
+}
+
+#[tokio::test]
+async fn metrics_come_from_the_view() {
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    assert_eq!(kind, evenkeel::metrics::CONTENT_TYPE);
+    let want = (200, kind.to_owned(), "shown 6\n".to_owned());
+    assert_eq!(told(&state(view()), "/metrics").await, want);
+    assert_eq!(told(&state(view()), "/metrics?collect[]=all").await, want);
+    let mut broken = state(view());
+    broken.exposition = Box::new(|_| Err("no figures".to_owned()));
+    assert_eq!(told(&broken, "/metrics").await, text(500, "no figures\n"));
+}
+
+#[tokio::test]
+async fn alive_while_the_loop_turns() {
+    let mut state = state(view());
+    let heartbeat = state.heartbeat.clone();
+    state.now = Box::new(|| NOW + STUCK_AFTER + Duration::from_millis(13_999));
+    let stuck = "the control loop has not turned for 1m13s\n";
+    assert_eq!(told(&state, "/healthz").await, text(503, stuck));
+    heartbeat.beat(NOW + Duration::from_millis(14_000));
+    assert_eq!(told(&state, "/healthz").await, text(200, "ok\n"));
+}
+
+#[tokio::test]
+async fn health_does_not_wait_for_the_controller() {
+    let (queries, _unanswered) = mpsc::channel(1);
+    assert_eq!(told(&of(queries), "/healthz").await, text(200, "ok\n"));
+}
+
+#[tokio::test]
+async fn ready_once_a_file_is_in_force_and_the_ledger_can_be_written() {
+    let mut one = view();
+    assert_eq!(
+        told(&state(one.clone()), "/readyz").await,
+        text(503, "the ledger cannot be written: no space left on device\n")
+    );
+    one.ledger_fault = None;
+    one.leader = false;
+    assert_eq!(told(&state(one.clone()), "/readyz").await, text(200, "ok\n"));
+    one.file.revision = None;
+    one.file.fault = Some("desired.yaml: no such file".into());
+    one.ledger_fault = Some("read-only file system".into());
+    let want = "no valid desired file is in force: desired.yaml: no such file\n\
+                the ledger cannot be written: read-only file system\n";
+    assert_eq!(told(&state(one), "/readyz").await, text(503, want));
+    assert_eq!(
+        told(&state(bare()), "/readyz").await,
+        text(503, "no valid desired file is in force: it was not read yet\n")
+    );
+}
+
+#[tokio::test]
+async fn a_controller_that_is_gone_or_silent_is_a_503() {
+    let (queries, asked) = mpsc::channel(1);
+    drop(asked);
+    let gone = of(queries);
+    let (queries, _unanswered) = mpsc::channel(1);
+    let mut silent = of(queries);
+    silent.patience = Duration::from_millis(1);
+    let error = r#"{"error":"the control loop did not answer within 5s"}"#;
+    assert_eq!(told(&gone, "/api/v1/deployments").await, json(503, error));
+    assert_eq!(told(&gone, "/api/v1/history").await, json(503, error));
+    let error = "the control loop did not answer within 1ms\n";
+    for path in ["/", "/metrics", "/readyz"] {
+        assert_eq!(told(&silent, path).await, text(503, error), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn headers_are_strict() {
+    let state = state(view());
+    let want = [
+        ("content-type", "application/json"),
+        ("content-length", "0"),
+        ("cache-control", "no-store"),
+        (
+            "content-security-policy",
+            "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'",
+        ),
+        ("referrer-policy", "no-referrer"),
+        ("x-content-type-options", "nosniff"),
+    ];
+    for (path, kind, caching) in [
+        ("/api/v1/deployments", "application/json", "no-store"),
+        ("/", "text/html; charset=utf-8", "no-store"),
+        ("/style.css", "text/css; charset=utf-8", "max-age=300"),
+        ("/nowhere", "text/plain; charset=utf-8", "no-store"),
+    ] {
+        let answer = get(&state, path).await;
+        let mut want = want.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        want[0].1 = kind.to_owned();
+        want[1].1 = answer.body.len().to_string();
+        want[2].1 = caching.to_owned();
+        assert_eq!(answer.headers, want, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body() {
+    let state = state(view());
+    for path in ["/", "/metrics", "/healthz", "/api/v1/deployments/a1", "/nowhere"] {
+        let (head, full) = (ask(&state, Method::HEAD, path).await, get(&state, path).await);
+        assert_eq!((head.status, &head.headers), (full.status, &full.headers), "{path}");
+        assert_eq!(head.body, "", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_can_be_changed_here() {
+    let state = state(view());
+    for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
+        let answer = ask(&state, method, "/api/v1/deployments/a1").await;
+        assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")));
+        let error = "{\"error\":\"only GET and HEAD are understood: this endpoint shows, and \
+                     changes nothing\"}\n";
+        assert_eq!(answer.body, error);
+    }
+    assert_eq!(ask(&state, Method::POST, "/nowhere").await.status, 404);
+}
+
+#[tokio::test]
+async fn an_unknown_path_is_told_what_there_is() {
+    let state = state(view());
+    let want = "there is nothing at this path; there is:\n/\n/metrics\n/healthz\n/readyz\n\
+                /api/v1/deployments\n/api/v1/deployments/{id}\n/api/v1/history\n";
+    assert_eq!(told(&state, "/status").await, text(404, want));
+    let want = concat!(
+        r#"{"error":"there is nothing at this path; there is: /, /metrics, /healthz, /readyz, "#,
+        r#"/api/v1/deployments, /api/v1/deployments/{id}, /api/v1/history"}"#
+    );
+    assert_eq!(told(&state, "/api/v2").await.0, 404);
+    assert_eq!(told(&state, "/api/v1/deployment").await, json(404, want));
+}
+
+#[tokio::test]
+async fn the_page_of_a_fleet() {
+    let page = get(&state(view()), "/").await.body;
+    assert!(!page.contains("<script"));
+    assert!(page.contains("&lt;script&gt;alert('1')&lt;/script&gt;"));
+    insta::assert_snapshot!(page.replace("><", ">\n<"));
+}
+
+#[tokio::test]
+async fn the_page_of_nothing_yet() {
+    let mut bare = bare();
+    bare.leader = false;
+    let page = get(&state(bare), "/").await.body;
+    assert!(page.contains("<p>This process stands by; another one acts.</p>"));
+    assert!(page.contains("<strong>no deployments</strong>"));
+    assert!(page.contains("no desired file in force"));
+    assert!(page.contains("<p>The desired file names no deployment.</p>"));
+}
+
+#[tokio::test]
+async fn a_large_fleet_is_paged_trouble_first() {
+    let mut large = view();
+    let one = large.deployment("a1").unwrap().clone();
+    for number in 0..1000 {
+        let mut more = one.clone();
+        more.id =
+            evenkeel::keel::deployment::DeploymentId::parse(&format!("p{number:04}")).unwrap();
+        large.deployments.push(more);
+    }
+    let state = state(large);
+    let rows = |page: &str| page.matches("<th scope=\"row\">").count();
+    let (first, second) = (get(&state, "/").await.body, get(&state, "/?page=2").await.body);
+    let (third, past) = (get(&state, "/?page=3").await.body, get(&state, "/?page=99").await.body);
+    assert_eq!([&first, &second, &third].map(|page| rows(page)), [500, 500, 6]);
+    assert_eq!(third, past);
+    let place = |id: &str| first.find(&format!(">{id}</a>"));
+    let order = ["c3", "d4", "f6", "b2", "e5", "a1", "p0000"].map(place);
+    assert!(order.is_sorted() && order.iter().all(Option::is_some), "{order:?}");
+    assert!(second.contains(
+        "<nav aria-label=\"Pages\"><a href=\"?page=1\">1</a>\
+         <b aria-current=\"page\">2</b><a href=\"?page=3\">3</a></nav>"
+    ));
+    let fault = "`page` must be a number, such as `/?page=2`\n";
+    assert_eq!(told(&state, "/?page=two").await, text(400, fault));
+    let fault = "`pages=2` is not understood; expected `page=…`\n";
+    assert_eq!(told(&state, "/?pages=2").await, text(400, fault));
+}
+
+/// hyper must not touch the length that an answer to HEAD names, nor send a body after it.
+#[tokio::test]
+async fn head_over_a_socket() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let client = tokio::task::spawn_blocking(move || {
+        let mut socket = std::net::TcpStream::connect(address).unwrap();
+        let request = "HEAD /readyz HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n";
+        socket.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    let (stop, stopped) = oneshot::channel::<()>();
+    let state = Arc::new(state(view()));
+    let server = tokio::spawn(run(listener, state, async { stopped.await.unwrap() }));
+    let answer = client.await.unwrap();
+    stop.send(()).unwrap();
+    server.await.unwrap();
+    let length = "the ledger cannot be written: no space left on device\n".len();
+    assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
+    assert_eq!(answer.matches(&format!("content-length: {length}\r\n")).count(), 1, "{answer}");
+    assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+}

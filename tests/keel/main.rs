@@ -1,0 +1,18 @@
+//! The keel: data in, exact decisions out.
+#![expect(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test's helper fails the test by panicking, and looks for one thing among others"
+)]
+
+mod acting;
+mod bench;
+mod budget;
+mod fold;
+mod guards;
+mod reading;
+mod shared;
+mod snapshot;
+mod trouble;
+mod values;
+mod wishes;

@@ -1,0 +1,66 @@
+//! One start an hour for a whole account: who has it, and in which order.
+
+use evenkeel::keel::intent::Intent;
+use evenkeel::keel::plan::Reason;
+use evenkeel::keel::policy::{Policy, ScopeMode};
+
+use crate::bench::{
+    Bench, HOUR, MINUTE, SECOND, accepted, refused, running, sees, singles, stopped,
+};
+
+fn account_wide() -> Policy {
+    let mut policy = singles();
+    policy.limits.scope = ScopeMode::Account;
+    policy
+}
+
+/// Three deployments of one account, each seen with this status.
+fn three(intents: [Intent; 3], statuses: [&str; 3]) -> Bench {
+    let [a, b, c] = intents;
+    let mut bench = Bench::with(account_wide(), &[("a", a), ("b", b), ("c", c)]);
+    for (name, status) in ["a", "b", "c"].into_iter().zip(statuses) {
+        bench.answer(&format!("status {name}"), sees(name, status));
+    }
+    bench
+}
+
+#[test]
+fn one_start_an_hour_and_each_has_its_turn() {
+    let mut bench = three([running(), running(), running()], ["stopped"; 3]);
+    assert_eq!(bench.posts(), ["start a"]);
+    assert_eq!(bench.reason("b"), Reason::WaitingForBudget);
+    bench.answer("start a", accepted());
+    bench.live(HOUR, |name| if name == "a" { "running" } else { "stopped" });
+    assert_eq!(bench.posts(), [""; 0]);
+    bench.live(5 * MINUTE, |name| if name == "a" { "running" } else { "stopped" });
+    assert_eq!(bench.posts(), ["start b"]);
+    bench.answer("start b", accepted());
+    bench.live(HOUR + 5 * MINUTE, |name| if name == "c" { "stopped" } else { "running" });
+    assert_eq!(bench.posts(), ["start c"]);
+}
+
+#[test]
+fn starts_and_stops_line_up_apart() {
+    let bench = three([running(), stopped(), running()], ["stopped", "running", "stopped"]);
+    assert_eq!(bench.posts(), ["start a", "stop b"]);
+}
+
+#[test]
+fn one_that_was_refused_lets_the_others_pass() {
+    let mut bench = three([running(), running(), running()], ["stopped"; 3]);
+    bench.answer("start a", refused(422));
+    bench.live(HOUR + 5 * MINUTE, |_| "stopped");
+    assert_eq!(bench.posts(), ["start b"]);
+}
+
+#[test]
+fn one_that_is_as_desired_meanwhile_leaves_the_line() {
+    let mut bench = three([running(), running(), running()], ["stopped"; 3]);
+    bench.answer("start a", accepted());
+    bench.live(MINUTE, |_| "stopped");
+    bench.edit("r2", &[("a", running()), ("b", stopped()), ("c", running())]);
+    bench.live(SECOND, |_| "stopped");
+    assert_eq!(bench.reason("b"), Reason::InSync);
+    bench.live(HOUR + 5 * MINUTE, |name| if name == "a" { "running" } else { "stopped" });
+    assert_eq!(bench.posts(), ["start c"]);
+}

@@ -1,0 +1,150 @@
+//! Compaction loses nothing: whatever was recorded, the compacted ledger adds up to the same.
+
+use evenkeel::keel::call::{Call, CallId, Fate, Method};
+use evenkeel::keel::deployment::{AccountId, Action};
+use evenkeel::keel::history::History;
+use evenkeel::keel::policy::Policy;
+use evenkeel::keel::record::{Record, Stamp};
+use evenkeel::keel::time::{Boot, Mono, Now, Wall};
+use proptest::prelude::*;
+
+use crate::bench::{EPOCH, account, id, repeatable, start_of, status_of};
+
+/// One step of a random ledger; numbers are folded into what is possible at that point.
+#[derive(Clone, Debug)]
+enum Step {
+    Reserve(u8),
+    Settle(u8, u8),
+    Restart,
+    Reboot(i32),
+    Spent(u8),
+    Widened(u8),
+    Reversed(u8),
+    Forgiven(u8),
+    Wait(u32),
+    SetWall(i32),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => any::<u8>().prop_map(Step::Reserve),
+        6 => (any::<u8>(), any::<u8>()).prop_map(|(which, fate)| Step::Settle(which, fate)),
+        1 => Just(Step::Restart),
+        1 => (-100_000_000..100_000_000).prop_map(Step::Reboot),
+        1 => (0..3u8).prop_map(Step::Spent),
+        1 => any::<u8>().prop_map(Step::Widened),
+        2 => any::<u8>().prop_map(Step::Reversed),
+        1 => any::<u8>().prop_map(Step::Forgiven),
+        6 => (0..4_000_000u32).prop_map(Step::Wait),
+        1 => (-100_000_000..100_000_000).prop_map(Step::SetWall),
+    ]
+}
+
+/// Writes the ledger that the steps tell of, as a keel could have.
+#[derive(Default)]
+struct Scribe {
+    now: Now,
+    next: u64,
+    open: Vec<u64>,
+    records: Vec<Record>,
+}
+
+impl Scribe {
+    fn stamp(&self) -> Stamp {
+        self.now.into()
+    }
+
+    fn call(which: u8) -> Call {
+        let deployment = ["a", "b", "c"][usize::from(which / 4 % 3)];
+        match which % 4 {
+            0 => status_of(deployment),
+            1 => start_of(deployment),
+            2 => Call::act(account(), Action::Stop, id(deployment)),
+            _ => Call { account: account(), request: evenkeel::keel::call::Request::List },
+        }
+    }
+
+    fn fate(which: u8) -> Fate {
+        let after = u64::from(which) * 100_000;
+        match which % 8 {
+            0 => Fate::Unanswered,
+            1 => Fate::NeverLeft,
+            2 => Fate::Answered { code: 429, retry_after: None },
+            3 => Fate::Answered { code: 429, retry_after: Some(after) },
+            4 => Fate::Answered { code: 422, retry_after: None },
+            5 => Fate::Answered { code: 404, retry_after: None },
+            _ => Fate::Answered { code: 200, retry_after: None },
+        }
+    }
+
+    fn write(&mut self, step: &Step) {
+        let (at, deployment) = (self.stamp(), |which: u8| id(["a", "b"][usize::from(which % 2)]));
+        let record = match *step {
+            Step::Reserve(which) => {
+                self.next += 1;
+                self.open.push(self.next);
+                let (number, call) = (CallId(self.next), Self::call(which));
+                Record::Reserved { at, id: number, call, cause: None }
+            }
+            Step::Settle(which, fate) if !self.open.is_empty() => {
+                let number = self.open.remove(usize::from(which) % self.open.len());
+                Record::Settled { at, id: CallId(number), fate: Self::fate(fate) }
+            }
+            Step::Settle(..) | Step::Restart => Record::Started { now: self.now },
+            Step::Reboot(wall) => {
+                self.now.boot = Boot(self.now.boot.0 + 1);
+                self.now.mono = Mono::from_millis(5000);
+                self.now.wall = self.now.wall.shifted(i64::from(wall));
+                Record::Started { now: self.now }
+            }
+            Step::Spent(which) => Record::Spent { at, calls: [1, 2, u32::MAX][usize::from(which)] },
+            Step::Widened(which) => {
+                let method = Method::ALL[usize::from(which % 4)];
+                let until = at.mono.shifted(i64::from(which) * 1_000_000);
+                Record::Widened { at, account: AccountId::new("other"), method, until }
+            }
+            Step::Reversed(which) => Record::Reversed { at, deployment: deployment(which) },
+            Step::Forgiven(which) => Record::Forgiven { at, deployment: deployment(which) },
+            Step::Wait(millis) => {
+                self.now.mono = self.now.mono.shifted(i64::from(millis));
+                self.now.wall = self.now.wall.shifted(i64::from(millis));
+                return;
+            }
+            Step::SetWall(millis) => {
+                self.now.wall = self.now.wall.shifted(i64::from(millis));
+                return;
+            }
+        };
+        self.records.push(record);
+    }
+}
+
+fn fold(records: &[Record]) -> History {
+    let mut history = History::new(Policy::default());
+    records.iter().for_each(|record| history.apply(record));
+    history
+}
+
+proptest! {
+    #![proptest_config(repeatable())]
+
+    #[test]
+    fn a_compacted_ledger_adds_up_to_the_same(steps in prop::collection::vec(step(), 0..120)) {
+        let now = Now { boot: Boot(1), mono: Mono::default(), wall: Wall::from_millis(EPOCH) };
+        let mut scribe = Scribe { now, ..Scribe::default() };
+        scribe.records.push(Record::Started { now });
+        steps.iter().for_each(|step| scribe.write(step));
+        let whole = fold(&scribe.records);
+        let mut pruned = whole.clone();
+        let compacted = pruned.compacted(scribe.now);
+        prop_assert_eq!(&fold(&compacted), &pruned);
+        // And nothing that was pruned mattered.
+        for which in 0..12 {
+            let call = Scribe::call(which);
+            for keep in [0, 10] {
+                let verdict = whole.verdict(&call, scribe.now.mono, keep);
+                prop_assert_eq!(pruned.verdict(&call, scribe.now.mono, keep), verdict, "{}", call);
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Durations, ids, words and intents: text and time in, values out.
+
+use std::time::Duration;
+
+use evenkeel::keel::deployment::{Action, DeploymentId, Desired, Status};
+use evenkeel::keel::intent::{Intent, Override, Rule, Suspend};
+use evenkeel::keel::time::{Mono, Wall, format_duration, parse_duration};
+use proptest::prelude::*;
+
+use crate::bench::repeatable;
+
+#[test]
+fn durations_are_read_as_people_write_them() {
+    for (text, millis) in [
+        ("90s", 90_000),
+        ("60m", 3_600_000),
+        ("1h30m", 5_400_000),
+        ("250ms", 250),
+        ("2d", 172_800_000),
+        ("1d2h3m4s5ms", 93_784_005),
+        ("0s", 0),
+        ("36525d", 3_155_760_000_000),
+    ] {
+        assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_duration_is_said_so() {
+    let texts = [
+        "",
+        "s",
+        "5",
+        "5 s",
+        " 5s",
+        "5s ",
+        "-5s",
+        "+5s",
+        "1.5h",
+        "5S",
+        "5min",
+        "30m1h",
+        "1m1m",
+        "1ms1s",
+        "5µs",
+        "36526d",
+        "99999999999999999999s",
+        "18446744073709551615d",
+        "٣s",
+    ];
+    for text in texts {
+        let expected = format!("`{text}` is not a duration; write it like `90s`, `60m` or `1h30m`");
+        assert_eq!(parse_duration(text), Err(expected));
+    }
+}
+
+#[test]
+fn durations_are_written_in_the_shortest_form() {
+    let cases =
+        [(0, "0s"), (5, "5ms"), (90_000, "1m30s"), (3_600_000, "1h"), (86_400_001, "1d1ms")];
+    for (millis, text) in cases {
+        assert_eq!(format_duration(Duration::from_millis(millis)), text);
+    }
+}
+
+proptest! {
+    #![proptest_config(repeatable())]
+
+    #[test]
+    fn durations_survive_writing_and_reading(millis in 0u64..3_155_760_000_000) {
+        let duration = Duration::from_millis(millis);
+        prop_assert_eq!(parse_duration(&format_duration(duration)), Ok(duration));
+    }
+
+    #[test]
+    fn no_text_makes_the_readers_panic(text in "\\PC{0,80}") {
+        let _ = parse_duration(&text);
+        let _ = DeploymentId::parse(&text);
+        let _ = Status::from_word(&text);
+    }
+}
+
+#[test]
+fn ids_are_safe_in_a_path() {
+    let longest = "a".repeat(64);
+    for text in ["w41b11c0", "0", "A-b_c", &longest] {
+        assert_eq!(DeploymentId::parse(text).unwrap().as_str(), text);
+    }
+    let too_long = "a".repeat(65);
+    for text in ["", "-a", "_a", "a/b", "a b", "a.b", "ä", "a\n", "..", "a%2f", &too_long] {
+        let fault = DeploymentId::parse(text).unwrap_err();
+        assert!(fault.contains("is not a deployment id; expected letters"), "{fault}");
+        assert!(!fault.contains('\n'), "{fault}");
+    }
+}
+
+#[test]
+fn only_the_exact_words_have_a_meaning() {
+    for word in Status::KNOWN {
+        let status = Status::from_word(word);
+        assert_eq!(status.as_str(), word);
+        assert!(!matches!(status, Status::Unknown(_)));
+    }
+    for word in ["Running", " running", "running ", "", "hibernating"] {
+        assert_eq!(Status::from_word(word), Status::Unknown(word.into()));
+    }
+    let hostile = format!("a\u{7}\n{}", "x".repeat(100));
+    assert_eq!(Status::from_word(&hostile).as_str(), format!("a{}", "x".repeat(31)));
+    let settled: Vec<_> = Status::KNOWN.map(|word| Status::from_word(word).settled()).into();
+    let (running, stopped) = (Some(Desired::Running), Some(Desired::Stopped));
+    assert_eq!(settled, [running, stopped, None, None, None, None]);
+    let passing: Vec<_> = Status::KNOWN.map(|word| Status::from_word(word).passing()).into();
+    assert_eq!(passing, [false, false, true, true, true, false]);
+    assert_eq!(Desired::Running.action(), Action::Start);
+    assert_eq!(Action::Stop.leads_to(), Desired::Stopped);
+}
+
+#[test]
+fn an_intent_depends_on_nothing_but_the_file_and_the_time() {
+    let wall = Wall::from_millis;
+    let reason = Some("load test".into());
+    let intent = Intent {
+        suspend: Some(Suspend { reason: "migration".into(), until: Some(wall(100)) }),
+        exception: Some(Override { state: Desired::Running, until: wall(200), reason }),
+        ..Intent::fixed(Desired::Stopped)
+    };
+    let first = intent.resolve(wall(99));
+    assert_eq!((first.desired, first.changes), (Desired::Running, Some(wall(100))));
+    assert_eq!(first.rule.to_string(), "override (load test)");
+    assert_eq!(first.suspended.as_deref(), Some("migration"));
+    let second = intent.resolve(wall(100));
+    assert_eq!((second.desired, second.changes), (Desired::Running, Some(wall(200))));
+    assert_eq!(second.suspended, None, "an until is the first instant after it");
+    let third = intent.resolve(wall(200));
+    assert_eq!((third.desired, third.changes, third.rule), (Desired::Stopped, None, Rule::State));
+}
+
+#[test]
+fn a_suspension_without_an_end_does_not_end() {
+    let suspend = Some(Suspend { reason: "x".into(), until: None });
+    let intent = Intent { suspend, ..Intent::fixed(Desired::Running) };
+    let resolved = intent.resolve(Wall::from_millis(i64::MAX));
+    assert_eq!((resolved.suspended.as_deref(), resolved.changes), (Some("x"), None));
+}
+
+#[test]
+fn clock_readings_do_not_overflow() {
+    let most = Mono::from_millis(i64::MAX);
+    assert_eq!(most + Duration::MAX, most);
+    assert_eq!(Mono::from_millis(i64::MIN) - Duration::MAX, Mono::from_millis(i64::MIN));
+    assert_eq!(Mono::from_millis(0).since(most), Duration::ZERO);
+    assert_eq!(Mono::default() + Duration::from_nanos(1), Mono::from_millis(1), "rounded up");
+    assert_eq!(Wall::from_millis(0).to_string(), "1970-01-01T00:00:00Z");
+    assert_eq!(Wall::from_millis(1_767_225_600_000).to_string(), "2026-01-01T00:00:00Z");
+    for extreme in [i64::MIN, i64::MAX] {
+        let _ = Wall::from_millis(extreme).to_string();
+    }
+}

@@ -1,0 +1,172 @@
+//! Every kind of record, by hand and at random.
+
+use std::sync::Arc;
+
+use evenkeel::keel::call::{Call, CallId, Fate, Method, Request};
+use evenkeel::keel::deployment::{AccountId, Action, DeploymentId, Desired, Status};
+use evenkeel::keel::intent::Rule;
+use evenkeel::keel::record::{Carried, Cause, Past, Record, Stamp, TallyLine};
+use evenkeel::keel::time::{Boot, Mono, Now, Wall};
+use proptest::collection::vec;
+use proptest::option::of;
+use proptest::prelude::*;
+
+/// A short text that says which one it is.
+pub(crate) fn reserved(number: u64) -> Record {
+    let id = DeploymentId::parse("w41b11c0").unwrap();
+    let call = Call { account: AccountId::new("default"), request: Request::Start(id) };
+    Record::Reserved { at: Stamp::default(), id: CallId(number), call, cause: None }
+}
+
+/// The shortest record that says which one it is.
+pub(crate) fn settled(number: u64) -> Record {
+    Record::Settled { at: Stamp::default(), id: CallId(number), fate: Fate::Unanswered }
+}
+
+fn mono() -> impl Strategy<Value = Mono> {
+    any::<i64>().prop_map(Mono::from_millis)
+}
+
+fn stamp() -> impl Strategy<Value = Stamp> {
+    (mono(), any::<i64>()).prop_map(|(mono, wall)| Stamp { mono, wall: Wall::from_millis(wall) })
+}
+
+fn text() -> impl Strategy<Value = Arc<str>> {
+    "\\PC{0,12}|[\n\"\\\\\u{0}\u{7f} ]{0,4}".prop_map(Arc::from)
+}
+
+fn account() -> impl Strategy<Value = AccountId> {
+    text().prop_map(|text| AccountId::new(&text))
+}
+
+fn deployment() -> impl Strategy<Value = DeploymentId> {
+    "[A-Za-z0-9][A-Za-z0-9_-]{0,63}".prop_map(|text| DeploymentId::parse(&text).unwrap())
+}
+
+fn method() -> impl Strategy<Value = Method> {
+    prop::sample::select(Method::ALL.to_vec())
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        (any::<u16>(), of(any::<u64>()))
+            .prop_map(|(code, retry_after)| Fate::Answered { code, retry_after }),
+        Just(Fate::Unanswered),
+        Just(Fate::NeverLeft),
+    ]
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    let request = prop_oneof![
+        deployment().prop_map(Request::Status),
+        Just(Request::List),
+        deployment().prop_map(Request::Start),
+        deployment().prop_map(Request::Stop),
+    ];
+    (account(), request).prop_map(|(account, request)| Call { account, request })
+}
+
+fn cause() -> impl Strategy<Value = Cause> {
+    let desired = prop_oneof![Just(Desired::Running), Just(Desired::Stopped)];
+    let rule = prop_oneof![Just(Rule::State), of(text()).prop_map(Rule::Override)];
+    let saw = prop_oneof![
+        prop::sample::select(Status::KNOWN.to_vec()).prop_map(Status::from_word),
+        text().prop_map(Status::Unknown),
+    ];
+    (desired, rule, text(), saw, any::<i64>()).prop_map(|(desired, rule, revision, saw, seen)| {
+        Cause { desired, rule, revision, saw, seen: Wall::from_millis(seen) }
+    })
+}
+
+fn past() -> impl Strategy<Value = Past> {
+    let action = prop_oneof![Just(Action::Start), Just(Action::Stop)];
+    let head = (any::<u64>().prop_map(CallId), account(), deployment(), action);
+    (head, of(cause()), stamp(), of((stamp(), fate()))).prop_map(
+        |((id, account, deployment, action), cause, reserved, settled)| Past {
+            id,
+            account,
+            deployment,
+            action,
+            cause,
+            reserved,
+            settled,
+        },
+    )
+}
+
+fn tally() -> impl Strategy<Value = TallyLine> {
+    let scope = (of(account()), of(deployment()));
+    (scope, method(), vec(mono(), 0..4), of(mono()), any::<u32>()).prop_map(
+        |((account, deployment), method, arrivals, closed, strikes)| TallyLine {
+            account,
+            deployment,
+            method,
+            arrivals,
+            closed,
+            strikes,
+        },
+    )
+}
+
+fn carried() -> impl Strategy<Value = Carried> {
+    prop_oneof![
+        any::<u64>().prop_map(|id| Carried::NextCall { id: CallId(id) }),
+        (mono(), any::<u32>()).prop_map(|(at, calls)| Carried::Ghosts { at, calls }),
+        (deployment(), vec(mono(), 0..4))
+            .prop_map(|(deployment, at)| Carried::Reversals { deployment, at }),
+        (deployment(), any::<u32>())
+            .prop_map(|(deployment, count)| Carried::Refusals { deployment, count }),
+        (account(), method(), mono()).prop_map(|(account, method, until)| Carried::Widened {
+            account,
+            method,
+            until
+        }),
+        (account(), mono()).prop_map(|(account, at)| Carried::NoList { account, at }),
+    ]
+}
+
+/// Any record. A new kind belongs here: [`kind`] does not compile without it.
+pub(crate) fn record() -> impl Strategy<Value = Record> {
+    let now = (any::<u64>(), stamp()).prop_map(|(boot, Stamp { mono, wall })| Record::Started {
+        now: Now { boot: Boot(boot), mono, wall },
+    });
+    prop_oneof![
+        now,
+        (stamp(), any::<u32>()).prop_map(|(at, calls)| Record::Spent { at, calls }),
+        (stamp(), any::<u64>(), call(), of(cause())).prop_map(|(at, id, call, cause)| {
+            Record::Reserved { at, id: CallId(id), call, cause }
+        }),
+        (stamp(), any::<u64>(), fate()).prop_map(|(at, id, fate)| Record::Settled {
+            at,
+            id: CallId(id),
+            fate
+        }),
+        (stamp(), account(), method(), mono()).prop_map(|(at, account, method, until)| {
+            Record::Widened { at, account, method, until }
+        }),
+        (stamp(), deployment()).prop_map(|(at, deployment)| Record::Reversed { at, deployment }),
+        (stamp(), deployment()).prop_map(|(at, deployment)| Record::Forgiven { at, deployment }),
+        tally().prop_map(Record::Tally),
+        past().prop_map(Record::Past),
+        carried().prop_map(Record::Carried),
+    ]
+}
+
+/// Numbers the kinds, so that a test can see that all of them came by.
+pub(crate) fn kind(record: &Record) -> usize {
+    match record {
+        Record::Started { .. } => 0,
+        Record::Spent { .. } => 1,
+        Record::Reserved { .. } => 2,
+        Record::Settled { .. } => 3,
+        Record::Widened { .. } => 4,
+        Record::Reversed { .. } => 5,
+        Record::Forgiven { .. } => 6,
+        Record::Tally(_) => 7,
+        Record::Past(_) => 8,
+        Record::Carried(_) => 9,
+    }
+}
+
+/// How many kinds there are.
+pub(crate) const KINDS: usize = 10;

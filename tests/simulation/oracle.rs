@@ -1,0 +1,218 @@
+//! What must hold, whatever happens. Knows the true time and the promises, and nothing of how the
+//! keel keeps them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use evenkeel::keel::call::{Call, CallId, Method};
+use evenkeel::keel::deployment::{Action, DeploymentId, Desired};
+use evenkeel::keel::intent::{Manifest, Wanted};
+use evenkeel::keel::policy::{Policy, ScopeMode};
+use evenkeel::keel::time::Wall;
+
+/// A day less what clocks may be wrong by: for so long at least a widening must be kept.
+const WIDENED: u64 = 86_400_000 - 600_000;
+
+/// A delivered 200 to a single read.
+struct Seen {
+    left: u64,
+    delivered: u64,
+    status: String,
+}
+
+/// A start or stop that was sent or was about to be.
+struct Acted {
+    known: Option<u64>,
+}
+
+pub(crate) struct Oracle {
+    /// The true limits, not what the keel was told.
+    limits: BTreeMap<Method, (usize, u64)>,
+    scope: ScopeMode,
+    /// How long an observation may rest, by the fastest clock allowed.
+    fresh: u64,
+    enforce: bool,
+    types: Vec<Arc<str>>,
+    manifest: Option<Arc<Manifest>>,
+    seen: BTreeMap<DeploymentId, Seen>,
+    acted: BTreeMap<DeploymentId, Acted>,
+    arrived: BTreeSet<CallId>,
+    /// True times by method and deployment, and by method over the account.
+    own: BTreeMap<(Method, DeploymentId), Vec<u64>>,
+    all: BTreeMap<Method, Vec<u64>>,
+    widened: BTreeMap<Method, u64>,
+    wide: BTreeSet<CallId>,
+    pub(crate) arrivals: u64,
+    pub(crate) posts: Vec<(u64, DeploymentId, Action)>,
+}
+
+type Checked = Result<(), String>;
+
+impl Oracle {
+    pub(crate) fn new(policy: &Policy) -> Self {
+        let honest = evenkeel::keel::policy::Limits::default();
+        let requests = |method| policy.limits.of(method).requests as usize;
+        let window = |method| u64::try_from(honest.of(method).per.as_millis()).unwrap();
+        let limit = |method| (method, (requests(method), window(method)));
+        Self {
+            limits: Method::ALL.map(limit).into(),
+            scope: policy.limits.scope,
+            fresh: u64::try_from(policy.observe.confirm_within.as_millis()).unwrap() * 1003 / 1000,
+            enforce: policy.act.enforce,
+            types: policy.act.types.clone(),
+            manifest: None,
+            seen: BTreeMap::new(),
+            acted: BTreeMap::new(),
+            arrived: BTreeSet::new(),
+            own: BTreeMap::new(),
+            all: BTreeMap::new(),
+            widened: BTreeMap::new(),
+            wide: BTreeSet::new(),
+            arrivals: 0,
+            posts: Vec::new(),
+        }
+    }
+
+    /// The keel was told this file.
+    pub(crate) fn told(&mut self, manifest: Arc<Manifest>) {
+        self.manifest = Some(manifest);
+    }
+
+    /// A new process knows that whatever an earlier one sent has come to its end.
+    pub(crate) fn restarted(&mut self, time: u64, widened: impl Iterator<Item = Method>) {
+        self.manifest = None;
+        self.seen.clear();
+        for acted in self.acted.values_mut() {
+            acted.known.get_or_insert(time);
+        }
+        // A widening that was not durable yet may be lost with the machine.
+        let kept: BTreeSet<Method> = widened.collect();
+        self.widened.retain(|method, _| kept.contains(method));
+    }
+
+    /// The ledger says that a method is counted over the account from now on.
+    pub(crate) fn widened(&mut self, method: Method, time: u64) {
+        self.widened.insert(method, time);
+    }
+
+    /// Whether anything was ever counted over the whole account.
+    pub(crate) fn shared(&self) -> bool {
+        self.scope == ScopeMode::Account || !self.widened.is_empty()
+    }
+
+    /// A call was decided on.
+    pub(crate) fn decided(&mut self, id: CallId, call: &Call, time: u64, wall: Wall) -> Checked {
+        let method = call.method();
+        let recent = self.widened.get(&method).is_some_and(|at| time < at + WIDENED);
+        if self.scope == ScopeMode::Account || method == Method::List || recent {
+            self.wide.insert(id);
+        }
+        let (Some(action), Some(deployment)) = (call.action(), call.deployment()) else {
+            return Ok(());
+        };
+        self.may_act(action, deployment, time, wall)
+            .map_err(|why| format!("{call} must not be sent: {why}"))?;
+        self.acted.insert(deployment.clone(), Acted { known: None });
+        Ok(())
+    }
+
+    fn may_act(&self, action: Action, id: &DeploymentId, time: u64, wall: Wall) -> Checked {
+        if !self.enforce {
+            return Err("observe only".to_owned());
+        }
+        let intent = self.manifest.as_ref().and_then(|manifest| manifest.intents.get(id));
+        let intent = intent.ok_or("the file in force does not name it")?;
+        let Wanted::Fixed(state) = intent.wanted;
+        let exception = intent.exception.as_ref().filter(|one| wall < one.until);
+        let desired = exception.map_or(state, |one| one.state);
+        if desired != action.leads_to() {
+            return Err(format!("the file wants {desired}"));
+        }
+        if intent.suspend.as_ref().is_some_and(|one| one.until.is_none_or(|until| wall < until)) {
+            return Err("suspended".to_owned());
+        }
+        if intent.protect && desired == Desired::Stopped {
+            return Err("protected".to_owned());
+        }
+        assert!(!self.types.is_empty());
+        let seen = self.seen.get(id).ok_or("never seen")?;
+        let opposite = match action {
+            Action::Start => "stopped",
+            Action::Stop => "running",
+        };
+        if seen.status != opposite {
+            return Err(format!("last seen {}", seen.status));
+        }
+        if time - seen.delivered > self.fresh {
+            return Err(format!("last seen {} ms ago", time - seen.delivered));
+        }
+        match self.acted.get(id).map(|acted| acted.known) {
+            None => Ok(()),
+            Some(None) => Err("another one is under way".to_owned()),
+            Some(Some(known)) if seen.left < known => {
+                Err("what was seen was asked before the last one had ended".to_owned())
+            }
+            Some(Some(_)) => Ok(()),
+        }
+    }
+
+    /// A request leaves.
+    pub(crate) fn left(&self, id: CallId, call: &Call, time: u64, durable: bool) -> Checked {
+        if !durable {
+            return Err(format!("{call} ({id}) leaves before its reservation is durable"));
+        }
+        let seen = call.deployment().and_then(|deployment| self.seen.get(deployment));
+        match (call.action(), seen) {
+            (Some(_), Some(seen)) if time - seen.delivered > self.fresh => {
+                Err(format!("{call} leaves {} ms after it was confirmed", time - seen.delivered))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A read was answered with a status.
+    pub(crate) fn seen(&mut self, id: &DeploymentId, status: &str, left: u64, delivered: u64) {
+        let status = status.to_owned();
+        self.seen.insert(id.clone(), Seen { left, delivered, status });
+    }
+
+    /// The keel was told how a start or stop ended.
+    pub(crate) fn ended(&mut self, call: &Call, time: u64) {
+        let acted = call.action().and(call.deployment()).and_then(|id| self.acted.get_mut(id));
+        if let Some(acted) = acted {
+            acted.known.get_or_insert(time);
+        }
+    }
+
+    /// A request of ours arrives at the server.
+    pub(crate) fn arrives(&mut self, id: CallId, call: &Call, time: u64) -> Checked {
+        self.arrivals += 1;
+        if !self.arrived.insert(id) {
+            return Err(format!("{call} ({id}) arrives twice"));
+        }
+        let (method, (limit, window)) = (call.method(), self.limits[&call.method()]);
+        let over = |arrivals: &mut Vec<u64>| {
+            arrivals.push(time);
+            let first = arrivals.len().checked_sub(limit + 1).map(|place| arrivals[place]);
+            first.filter(|first| time - first < window)
+        };
+        let told = |scope: &str, first: u64| {
+            let n = limit + 1;
+            Err(format!("{n} {method} calls {scope} within {} ms", time - first))
+        };
+        let all = over(self.all.entry(method).or_default());
+        if let Some(deployment) = call.deployment() {
+            if let Some(action) = call.action() {
+                self.posts.push((time, deployment.clone(), action));
+            }
+            let own = over(self.own.entry((method, deployment.clone())).or_default());
+            if let Some(first) = own {
+                return told(&format!("for {deployment}"), first);
+            }
+        }
+        match all {
+            Some(first) if self.wide.contains(&id) => told("of the account", first),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! One world from its beginning to its end: trouble, then quiet, then silence.
+
+use std::time::Duration;
+use std::{fmt, ops};
+
+use evenkeel::keel::cadence;
+use evenkeel::keel::deployment::Desired;
+use evenkeel::keel::intent::Wanted;
+use evenkeel::keel::policy::ScopeMode;
+
+use crate::generate::{Choose, Seeded};
+use crate::setup::{Lie, Setup, Story};
+use crate::world::{Checked, What, World};
+
+const HOUR: u64 = 3_600_000;
+
+/// What runs amounted to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Figures {
+    runs: u64,
+    /// Virtual time, in milliseconds.
+    time: u64,
+    arrivals: u64,
+    posts: u64,
+}
+
+impl ops::AddAssign for Figures {
+    fn add_assign(&mut self, other: Self) {
+        self.runs += other.runs;
+        self.time += other.time;
+        self.arrivals += other.arrivals;
+        self.posts += other.posts;
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { runs, arrivals, posts, .. } = self;
+        let hours = self.time / HOUR;
+        write!(f, "{runs} worlds, {hours} virtual hours, {arrivals} arrivals, {posts} posts")
+    }
+}
+
+/// Lives through a world; the fault is told with its trace if `traced`.
+pub(crate) fn live<C: Choose>(
+    setup: Setup,
+    chooser: &mut C,
+    traced: bool,
+) -> Result<Figures, String> {
+    let mut world = World::new(setup, chooser, traced);
+    let lived = match world.setup.story {
+        Story::Long => world.long(),
+        Story::Short => world.short(),
+        Story::CrashLoop => world.crash_loop(),
+    };
+    match lived {
+        Ok(()) => Ok(Figures {
+            runs: 1,
+            time: world.time,
+            arrivals: world.oracle.arrivals,
+            posts: world.oracle.posts.len() as u64,
+        }),
+        Err(fault) => Err(format!("{}\n{fault}", world.trace())),
+    }
+}
+
+impl<C: Choose> World<'_, C> {
+    fn long(&mut self) -> Checked {
+        self.edit();
+        self.schedule_incident();
+        self.run_until(self.setup.stormy)?;
+        self.settle_down(true)
+    }
+
+    /// So many starts, each with every fate, and then quiet.
+    fn short(&mut self) -> Checked {
+        self.want_all_running();
+        let end = 30 * HOUR;
+        while self.acts < SHORT && self.time < end {
+            self.run_until(self.time + HOUR / 12)?;
+        }
+        self.settle_down(false)
+    }
+
+    /// Processes that end every ten minutes, the first of them with a start under way: what is
+    /// charged for that start is charged once, so the next start comes in good time.
+    fn crash_loop(&mut self) -> Checked {
+        self.want_all_running();
+        while self.acts == 0 {
+            self.run_until(self.time + 10)?;
+        }
+        let end = self.time + self.patience();
+        while self.time < end {
+            self.crash(false);
+            self.run_until(self.time + HOUR / 6)?;
+        }
+        match self.oracle.posts.len() {
+            0 | 1 => Err("a crash loop keeps the next start away".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    /// No more trouble: all comes to rest in good time, and then nothing is sent.
+    fn settle_down(&mut self, edit: bool) -> Checked {
+        self.calm = true;
+        self.run_until(self.paused_until.max(self.time))?;
+        self.tell(|| "quiet from here".to_owned());
+        if edit {
+            self.edit_for_good();
+        }
+        self.later(0, What::Up);
+        self.run_until(self.time)?;
+        self.read_file()?;
+        let quiet = self.time + self.patience();
+        self.run_until(quiet)?;
+        self.is_converged()?;
+        let posts = self.oracle.posts.len();
+        self.run_until(quiet + 3 * HOUR)?;
+        if self.may_stay_restless() || self.oracle.posts.len() == posts {
+            return Ok(());
+        }
+        Err(format!("not silent: {:?}", &self.oracle.posts[posts..]))
+    }
+
+    /// How long it may take until all is as desired: a held window with the lateness and two polls,
+    /// and more only for what there was.
+    fn patience(&self) -> u64 {
+        let (policy, all) = (&self.setup.policy, self.setup.deployments as u64);
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap();
+        let window = ms(policy.limits.start.per + policy.limits.margin);
+        let held = window + ms(policy.limits.lateness);
+        let poll = |sharers| ms(cadence::read_interval(&policy.limits, &policy.observe, sharers));
+        let shared = self.oracle.shared() || policy.limits.scope == ScopeMode::Auto;
+        let polls = 2 * poll(if shared { self.setup.deployments } else { 1 });
+        let service = &self.setup.service;
+        let passages = 2 * ms(service.start_delay + service.stop_delay + service.pending);
+        let mut patience = held + polls + passages + ms(policy.act.backoff_max);
+        if shared {
+            // One after the other, and the first 429 that says so.
+            patience += all * held;
+        }
+        if policy.limits.status.requests < 60 {
+            // Restarts and passages may have used up the reads that confirm.
+            patience += window;
+        }
+        if self.setup.foreign {
+            patience += 2 * held;
+        }
+        if self.refusals > 0 {
+            patience += 8 * window;
+        }
+        patience
+    }
+
+    /// The service itself goes on misbehaving, so nothing can be promised of the end.
+    fn may_stay_restless(&self) -> bool {
+        let service = &self.setup.service;
+        service.faults.reset > 0.0 || service.faults.storm > 0.0 || service.revert > 0.0
+    }
+
+    fn is_converged(&self) -> Checked {
+        if self.may_stay_restless() || !self.setup.policy.act.enforce {
+            return Ok(());
+        }
+        for (id, intent) in &self.file.intents {
+            let Wanted::Fixed(desired) = intent.wanted;
+            let protected = intent.protect && desired == Desired::Stopped;
+            let status = &self.service.deployment(id.as_str()).unwrap().status;
+            let turned = self.turned.get(id.as_str()).copied().unwrap_or_default();
+            let contested = turned >= self.setup.policy.guards.contested_reversals;
+            if protected || intent.suspend.is_some() || contested || status == desired.as_str() {
+                continue;
+            }
+            let view = self.keel.as_ref().map(|keel| keel.view(self.clocks.now(self.time)));
+            let view = view.as_ref().and_then(|view| view.deployment(id.as_str()));
+            let synced = view.map(|view| (view.synced.reason, view.synced.message.clone()));
+            return Err(format!("{id} is {status}, wanted {desired}: {synced:?}"));
+        }
+        Ok(())
+    }
+}
+
+/// Starts in an exhaustive history, the last of which meets no trouble.
+const SHORT: usize = 4;
+
+/// Lives through a world of a seed, and once more with a trace if something is wrong.
+fn twice(seed: u64, setup: impl Fn(&mut Seeded) -> Setup) -> Result<Figures, String> {
+    let run = |traced| {
+        let mut chooser = Seeded::new(seed);
+        let setup = setup(&mut chooser);
+        live(setup, &mut chooser, traced)
+    };
+    run(false).or_else(|_| run(true))
+}
+
+/// Lives through the troubles of a seed.
+pub(crate) fn seed(seed: u64, lie: Lie) -> Result<Figures, String> {
+    twice(seed, |chooser| Setup::seeded(chooser, lie))
+}
+
+/// Lives through a crash loop.
+pub(crate) fn crash_loop(seed: u64, lie: Lie) -> Result<Figures, String> {
+    twice(seed, |_| Setup::crash_loop(lie))
+}

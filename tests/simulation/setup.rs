@@ -1,0 +1,229 @@
+//! What a world is like: the service, the keel's rules, the troubles, and the lie that it may tell.
+
+use std::time::Duration;
+
+use evenkeel::keel::policy::{Limit, Policy, ScopeMode};
+use evenkeel::simulator::{self, Deployment, Options, RetryAfter};
+
+use crate::generate::Choose;
+
+/// The least id first, so that a trace reads well.
+pub(crate) const IDS: [&str; 3] = ["alpha", "beta", "gamma"];
+
+/// How long a client waits for an answer, in milliseconds: `observe.timeout`.
+pub(crate) const TIMEOUT: u64 = 30_000;
+
+/// A lie between the world and the keel, or a wrong rule: each breaks a promise, and the simulation
+/// must notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lie {
+    /// Nobody lies.
+    None,
+    /// A request given up on is taken to be dead at once.
+    NoLateness,
+    /// After a restart a call holds from its reservation, not from its settlement.
+    HeldFromReservation,
+    /// No answer is taken for a request that never left.
+    RefundOnTimeout,
+    /// What was synced is gone after a reboot.
+    LostSync,
+    /// A replay forgets the calls without an outcome.
+    ForgetsOpen,
+    /// The wall clock passes for the monotonic one.
+    WallInsideBoot,
+    /// Across a reboot the wall clock is trusted to the millisecond.
+    NoSkew,
+    /// The window is counted without a margin, by a clock that is a little fast.
+    NoMargin,
+    /// A layer below sends a request again.
+    SentTwice,
+    /// A permit that has lapsed is used all the same.
+    IgnoresSendBy,
+    /// The window is taken for a minute shorter than it is.
+    ShortWindow,
+    /// A crash loop charges each start anew.
+    ChargedEachStart,
+    /// A layer below answers reads from its memory.
+    CachedReads,
+}
+
+impl Lie {
+    pub(crate) const ALL: [Self; 13] = [
+        Self::NoLateness,
+        Self::HeldFromReservation,
+        Self::RefundOnTimeout,
+        Self::LostSync,
+        Self::ForgetsOpen,
+        Self::WallInsideBoot,
+        Self::NoSkew,
+        Self::NoMargin,
+        Self::SentTwice,
+        Self::IgnoresSendBy,
+        Self::ShortWindow,
+        Self::ChargedEachStart,
+        Self::CachedReads,
+    ];
+}
+
+/// What happens in a world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Story {
+    /// Trouble of all kinds, then quiet, then silence.
+    Long,
+    /// A few starts, each with every fate, then quiet, then silence.
+    Short,
+    /// The process ends again and again.
+    CrashLoop,
+}
+
+/// One world, before it begins.
+pub(crate) struct Setup {
+    pub(crate) story: Story,
+    pub(crate) policy: Policy,
+    pub(crate) service: Options,
+    pub(crate) deployments: usize,
+    /// One in so many starts and stops meets trouble; 0: none.
+    pub(crate) trouble: usize,
+    /// One in so many reads meets trouble; 0: none.
+    pub(crate) read_trouble: usize,
+    /// The mean time between two incidents (crashes, edits, drift, ...), in milliseconds; 0: none.
+    pub(crate) incidents: u64,
+    /// Whether somebody turns back what a start or stop did, soon after.
+    pub(crate) hostile: bool,
+    /// Whether another client uses the same key.
+    pub(crate) foreign: bool,
+    /// How much faster than true the monotonic clock runs, in parts of a million.
+    pub(crate) fast: i64,
+    /// How long there is trouble, in milliseconds.
+    pub(crate) stormy: u64,
+    pub(crate) lie: Lie,
+}
+
+impl Setup {
+    /// A world of all kinds of trouble.
+    pub(crate) fn seeded(chooser: &mut impl Choose, lie: Lie) -> Self {
+        let deployments = 2 + chooser.below(2);
+        let account = chooser.once_in(3);
+        let mut policy = Policy::default();
+        policy.limits.scope = match (account, chooser.once_in(3)) {
+            (_, true) => ScopeMode::Auto,
+            (true, false) => ScopeMode::Account,
+            (false, false) => ScopeMode::Deployment,
+        };
+        let reads = chooser.pick(&[12, 20, 60]);
+        policy.limits.status.requests = reads;
+        policy.limits.list.requests = reads;
+        policy.observe.reserve = reads / 6;
+        policy.observe.list = chooser.once_in(3);
+        policy.guards.contested_reversals = chooser.pick(&[3, 1000, 1000]);
+        policy.act.enforce = !chooser.once_in(20);
+        let mut setup = Self {
+            story: Story::Long,
+            service: service(chooser, deployments, account),
+            policy,
+            deployments,
+            trouble: chooser.pick(&[2, 3, 20]),
+            read_trouble: chooser.pick(&[0, 8, 40]),
+            incidents: chooser.pick(&[20, 60, 200]) * 60_000,
+            hostile: !chooser.once_in(3),
+            foreign: chooser.once_in(6),
+            fast: chooser.pick(&[-2000, 0, 2000]),
+            stormy: 8 * 3_600_000,
+            lie,
+        };
+        setup.service.limits.status.requests = reads;
+        setup.service.limits.list.requests = reads;
+        setup.lie_about_the_rules();
+        setup
+    }
+
+    /// One deployment that somebody keeps turning back, and whatever may become of its starts.
+    pub(crate) fn exhaustive(lie: Lie) -> Self {
+        let mut policy = Policy::default();
+        policy.limits.status = Limit { requests: 12, per: Duration::from_secs(3600) };
+        policy.observe.reserve = 6;
+        policy.observe.list = false;
+        policy.guards.contested_reversals = 1000;
+        let deployments = vec![Deployment::new(IDS[0], "stopped")];
+        let service = Options { deployments, ..Options::default() };
+        let mut setup = Self {
+            story: Story::Short,
+            policy,
+            service,
+            deployments: 1,
+            trouble: 0,
+            read_trouble: 0,
+            incidents: 0,
+            hostile: true,
+            foreign: false,
+            fast: 2000,
+            stormy: 0,
+            lie,
+        };
+        setup.service.limits.status.requests = 12;
+        setup.lie_about_the_rules();
+        setup
+    }
+
+    /// One deployment that somebody turns back, and processes that do not live long.
+    pub(crate) fn crash_loop(lie: Lie) -> Self {
+        Self { story: Story::CrashLoop, ..Self::exhaustive(lie) }
+    }
+
+    fn lie_about_the_rules(&mut self) {
+        let limits = &mut self.policy.limits;
+        match self.lie {
+            Lie::NoLateness => limits.lateness = Duration::ZERO,
+            Lie::NoSkew => limits.clock_skew = Duration::ZERO,
+            Lie::NoMargin => limits.margin = Duration::ZERO,
+            Lie::ShortWindow => {
+                for limit in [&mut limits.start, &mut limits.stop, &mut limits.status] {
+                    limit.per = Duration::from_secs(3540);
+                }
+            }
+            Lie::None
+            | Lie::HeldFromReservation
+            | Lie::RefundOnTimeout
+            | Lie::LostSync
+            | Lie::ForgetsOpen
+            | Lie::WallInsideBoot
+            | Lie::SentTwice
+            | Lie::IgnoresSendBy
+            | Lie::ChargedEachStart
+            | Lie::CachedReads => (),
+        }
+    }
+}
+
+fn service(chooser: &mut impl Choose, deployments: usize, account: bool) -> Options {
+    let mut options = Options { deployments: vec![], ..Options::default() };
+    for id in IDS.iter().take(deployments) {
+        let status = chooser.pick(&["running", "stopped"]);
+        options.deployments.push(Deployment::new(*id, status));
+    }
+    options.list = chooser.once_in(2);
+    options.seed = chooser.below(1 << 30) as u64;
+    options.limits.kind =
+        chooser.pick(&[simulator::Kind::Sliding, simulator::Kind::Sliding, simulator::Kind::Fixed]);
+    options.limits.count_refused = chooser.once_in(2);
+    if account {
+        options.limits.scope = simulator::Scope::Account;
+    }
+    options.retry_after =
+        chooser.pick(&[RetryAfter::Absent, RetryAfter::Seconds, RetryAfter::Garbage]);
+    options.start_delay = Duration::from_secs(chooser.pick(&[1, 60, 900]));
+    options.stop_delay = Duration::from_secs(chooser.pick(&[1, 30, 300]));
+    options.pending = Duration::from_secs(chooser.pick(&[0, 0, 40]));
+    if chooser.once_in(4) {
+        options.faults.reset = 0.05;
+        options.faults.lost = 0.05;
+        options.faults.gateway = 0.05;
+        options.faults.garbage = 0.05;
+        options.faults.unknown_status = 0.05;
+        options.revert = 0.1;
+    }
+    if chooser.once_in(12) {
+        options.faults.storm = 0.02;
+    }
+    options
+}

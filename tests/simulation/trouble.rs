@@ -1,0 +1,231 @@
+//! What happens to a world beside its calls, and its trace in words.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use evenkeel::keel::call::{Call, Fate, Outcome};
+use evenkeel::keel::deployment::{DeploymentId, Desired};
+use evenkeel::keel::intent::{Intent, Manifest, Override, Suspend, Wanted};
+use evenkeel::keel::reconciler::Event;
+use evenkeel::keel::record::Record;
+use evenkeel::simulator;
+
+use crate::generate::Choose;
+use crate::setup::{IDS, Story};
+use crate::world::{Checked, What, World};
+
+const MINUTE: u64 = 60_000;
+const DAY: i64 = 86_400_000;
+
+/// What a wall clock may be wrong by after a reboot: `limits.clock_skew`, in the truth.
+const SKEW: i64 = 119_000;
+
+impl<C: Choose> World<'_, C> {
+    /// What goes with the end of a process; says how long it stays down.
+    pub(crate) fn go_down(&mut self, reboot: bool) -> u64 {
+        let short = self.setup.story != Story::Long || self.calm;
+        if reboot {
+            let kept = self.chooser.below(if short { 1 } else { 4 });
+            self.disk.power_off(kept);
+            let known = self.disk.wall_error();
+            let wrong =
+                if short { SKEW } else { self.chooser.pick(&[-SKEW, 0, SKEW, SKEW, -5 * DAY]) };
+            let base = 20_000 + self.chooser.below(if short { 1 } else { 90_000 }) as u64;
+            self.clocks.reboot(self.time, base, known + wrong);
+        }
+        match (short, reboot) {
+            (true, false) => 1000,
+            (true, true) => 20_000,
+            (false, _) => self.chooser.span(Duration::from_secs(1200)).max(100),
+        }
+    }
+
+    /// A start or stop has arrived.
+    pub(crate) fn after_post(&mut self, call: &Call, status: u16) {
+        if (300..600).contains(&status) && status != 401 && status != 429 {
+            self.refusals += 1;
+        }
+        let hostile = self.setup.hostile && !self.calm;
+        let Some(id) = call.deployment().filter(|_| hostile) else { return };
+        let wait = match self.setup.story {
+            Story::Long => self.chooser.below(20) as u64 * MINUTE + 500,
+            Story::Short | Story::CrashLoop => 2 * MINUTE,
+        };
+        self.later(wait, What::TurnBack(id.to_string()));
+    }
+
+    /// Somebody at the console brings a deployment that rests to the other state.
+    pub(crate) fn turn_back(&mut self, id: &str) {
+        if self.calm {
+            return;
+        }
+        let status = self.service.deployment(id).map(|one| one.status.clone());
+        let other = match status.as_deref() {
+            Some("running") => "stopped",
+            Some("stopped") => "running",
+            _ => return,
+        };
+        self.service.set_status(id, other, Duration::from_millis(self.time));
+        *self.turned.entry(id.to_owned()).or_default() += 1;
+        self.tell(|| format!("somebody turns {id} to {other}"));
+    }
+
+    pub(crate) fn schedule_incident(&mut self) {
+        if self.setup.incidents > 0 && !self.calm {
+            let most = Duration::from_millis(2 * self.setup.incidents);
+            let wait = self.chooser.span(most).max(1);
+            self.later(wait, What::Incident);
+        }
+    }
+
+    pub(crate) fn incident(&mut self) -> Checked {
+        if self.calm {
+            return Ok(());
+        }
+        self.schedule_incident();
+        match self.chooser.below(10) {
+            0 => self.crash_if_up(false),
+            1 => self.crash_if_up(true),
+            2 => {
+                // A loop: the processes after this one are cut short, too.
+                self.crash_if_up(false);
+                for _ in 0..self.chooser.below(4) {
+                    self.schedule_incident();
+                }
+            }
+            3 | 4 => {
+                self.edit();
+                return self.read_file();
+            }
+            5 => {
+                self.tell(|| "the file is broken".to_owned());
+                return self.feed(Event::ManifestRefused("line 1: not a mapping".into()));
+            }
+            6 => {
+                let id = self.some_deployment();
+                self.turn_back(&id);
+            }
+            // The skew is what is allowed from a reading before a reboot to the first after it.
+            7 if self.keel.is_none() => (),
+            7 => {
+                // Two milliseconds, so that no two records bear one instant and two wall times.
+                self.time += 2;
+                self.clocks.wall_error += self.chooser.pick(&[-DAY, -60_000, 60_000, DAY]);
+                self.tell(|| "the wall clock is set".to_owned());
+            }
+            8 if self.keel.is_some() => {
+                let pause = self.chooser.span(Duration::from_secs(7200));
+                self.paused_until = self.paused_until.max(self.time + pause);
+                self.tell(|| format!("the process stands still for {} s", pause / 1000));
+            }
+            _ => self.stranger(),
+        }
+        Ok(())
+    }
+
+    fn crash_if_up(&mut self, reboot: bool) {
+        if self.keel.is_some() {
+            self.crash(reboot);
+        }
+    }
+
+    fn some_deployment(&mut self) -> String {
+        IDS[self.chooser.below(self.setup.deployments)].to_owned()
+    }
+
+    /// Another client of the same key.
+    fn stranger(&mut self) {
+        if !self.setup.foreign {
+            return;
+        }
+        let id = self.some_deployment();
+        let method = self.chooser.pick(&simulator::Method::ALL);
+        let times = if method.is_post() { 1 } else { self.chooser.below(60) };
+        let now = Duration::from_millis(self.time);
+        self.tell(|| format!("a stranger calls {method} of {id} {times} times"));
+        for _ in 0..times {
+            let call = simulator::Call::of(method, &id).authorized("key", "secret");
+            let reply = self.service.handle(&call, now);
+            if reply.status == 201 {
+                *self.turned.entry(id.clone()).or_default() += 1;
+            }
+        }
+    }
+
+    /// Another desired file.
+    pub(crate) fn edit(&mut self) {
+        let revision = self.file.revision.parse().unwrap_or(0) + 1;
+        let wall = self.clocks.now(self.time).wall;
+        let mut intents = BTreeMap::new();
+        for id in IDS.iter().take(self.setup.deployments) {
+            if self.chooser.once_in(8) {
+                continue;
+            }
+            let state = self.chooser.pick(&[Desired::Running, Desired::Stopped]);
+            let mut intent = Intent::fixed(state);
+            intent.protect = self.chooser.once_in(10);
+            if self.chooser.once_in(10) {
+                intent.suspend = Some(Suspend { reason: "because".into(), until: None });
+            }
+            if self.chooser.once_in(8) {
+                let minutes = 30 * i64::try_from(self.chooser.below(10)).unwrap() - 30;
+                let until = wall.shifted(minutes * 60_000);
+                let state = self.chooser.pick(&[Desired::Running, Desired::Stopped]);
+                intent.exception = Some(Override { state, until, reason: None });
+            }
+            intents.insert(DeploymentId::parse(id).unwrap(), intent);
+        }
+        self.file = Arc::new(Manifest { revision: revision.to_string().into(), intents });
+    }
+
+    /// The last file, without what would change by itself.
+    pub(crate) fn edit_for_good(&mut self) {
+        let mut manifest = (*self.file).clone();
+        manifest.revision = "last".into();
+        manifest.intents.values_mut().for_each(|intent| intent.exception = None);
+        self.file = Arc::new(manifest);
+    }
+
+    /// Every deployment of the setup, wanted running.
+    pub(crate) fn want_all_running(&mut self) {
+        let ids = IDS.iter().take(self.setup.deployments);
+        let intents = ids
+            .map(|id| (DeploymentId::parse(id).unwrap(), Intent::fixed(Desired::Running)))
+            .collect();
+        self.file = Arc::new(Manifest { revision: "1".into(), intents });
+    }
+}
+
+/// A desired file, in one line.
+pub(crate) fn in_words(file: &Manifest) -> String {
+    let entry = |(id, intent): (&DeploymentId, &Intent)| {
+        let Wanted::Fixed(state) = intent.wanted;
+        let protect = if intent.protect { " protected" } else { "" };
+        let suspend = if intent.suspend.is_some() { " suspended" } else { "" };
+        let exception = intent.exception.as_ref();
+        let exception = exception.map(|one| format!(" {} until {}", one.state, one.until));
+        format!("{id} {state}{protect}{suspend}{}", exception.unwrap_or_default())
+    };
+    file.intents.iter().map(entry).collect::<Vec<_>>().join(", ")
+}
+
+/// A record, in one line.
+pub(crate) fn record_in_words(record: &Record) -> String {
+    match record {
+        Record::Reserved { id, call, .. } => format!("reserved {id}: {call}"),
+        Record::Settled { id, fate: Fate::Answered { code, .. }, .. } => {
+            format!("settled {id}: {code}")
+        }
+        Record::Settled { id, fate, .. } => format!("settled {id}: {fate:?}"),
+        other => format!("{other:?}"),
+    }
+}
+
+/// The code of an answer.
+pub(crate) fn code(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Answered { code, .. } => code.to_string(),
+        other => format!("{other:?}"),
+    }
+}
