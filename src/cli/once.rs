@@ -65,14 +65,7 @@ pub async fn run(global: &Global, args: &OnceArgs) -> Result<Exit, Failure> {
     watch.abort();
     http.shutdown().await;
     let view = controller.keel.view(controller.clock.now());
-    match args.output {
-        Format::Json => output::json(&view)?,
-        Format::Text => {
-            output::line(&output::deployments(&view))?;
-            output::faults(&view)?;
-            output::line(&output::summary(&view))?
-        }
-    };
+    output::fleet(&view, args.output)?;
     match ended {
         Ok(Ended::Done | Ended::Stopped) => {
             Ok((view.file.revision.is_some() && view.in_sync()).into())

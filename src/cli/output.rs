@@ -51,6 +51,21 @@ pub fn json(value: &impl serde::Serialize) -> Result<Exit, Failure> {
     line(&text.map_err(|error| Failure::because("cannot write JSON", error))?)
 }
 
+/// Writes the whole fleet in the form that was asked for.
+///
+/// # Errors
+/// As [`fn@write`].
+pub fn fleet(view: &View, format: Format) -> Result<Exit, Failure> {
+    match format {
+        Format::Json => json(view),
+        Format::Text => {
+            line(&deployments(view))?;
+            faults(view)?;
+            line(&summary(view))
+        }
+    }
+}
+
 /// A table without lines, as wide as the terminal at most.
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();

@@ -62,14 +62,7 @@ pub async fn run(global: &Global, args: &PlanArgs) -> Result<Exit, Failure> {
         | Reason::Stalled
         | Reason::Unobserved => false,
     });
-    match args.output {
-        Format::Json => output::json(&view)?,
-        Format::Text => {
-            output::line(&output::deployments(&view))?;
-            output::faults(&view)?;
-            output::line(&output::summary(&view))?
-        }
-    };
+    output::fleet(&view, args.output)?;
     Ok(idle.into())
 }
 

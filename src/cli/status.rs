@@ -56,13 +56,6 @@ fn one(view: &View, id: &str, format: Format) -> Result<Exit, Failure> {
 }
 
 fn fleet(view: &View, format: Format) -> Result<Exit, Failure> {
-    match format {
-        Format::Json => output::json(view)?,
-        Format::Text => {
-            output::line(&output::deployments(view))?;
-            output::faults(view)?;
-            output::line(&output::summary(view))?
-        }
-    };
+    output::fleet(view, format)?;
     Ok(view.in_sync().into())
 }

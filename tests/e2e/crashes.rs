@@ -1,18 +1,9 @@
 //! Killed at each named point, and at chance moments: no call too many, no decision lost.
 
+use evenkeel::crash::POINTS;
 use rustix::process::Signal;
 
 use crate::harness::World;
-
-const POINTS: [&str; 7] = [
-    "ledger:before-write",
-    "ledger:half-write",
-    "ledger:before-sync",
-    "ledger:after-sync",
-    "api:before-send",
-    "api:after-send",
-    "api:after-answer",
-];
 
 /// Dies at the nth passage of a point, then a new process takes over.
 fn dies_at(point: &str, nth: u32) {
@@ -30,7 +21,8 @@ fn dies_at(point: &str, nth: u32) {
 #[test]
 fn a_crash_at_each_named_point_loses_nothing() {
     std::thread::scope(|scope| {
-        for point in POINTS {
+        // A ledger this short is not compacted; `tests/ledger` dies there.
+        for point in POINTS.into_iter().filter(|point| !point.starts_with("compact:")) {
             scope.spawn(move || {
                 for nth in [1, 2, 3] {
                     dies_at(point, nth);
