@@ -74,13 +74,14 @@ impl Decision {
         &self.records
     }
 
-    /// Whether something will be sent, so that the records must reach the disk now. A decision that
-    /// sends nothing only narrows what is already durable, and may wait for the next sync.
-    pub fn sends(&self) -> bool {
-        self.effects.iter().any(|effect| match effect {
+    /// Whether the records must reach the disk now: something will be sent, or a record holds calls
+    /// back. One that only narrows what is already durable may wait for the next sync.
+    pub fn is_urgent(&self) -> bool {
+        let sends = |effect: &Effect| match effect {
             Effect::Send(_) => true,
             Effect::RefreshCredentials(_) => false,
-        })
+        };
+        self.effects.iter().any(sends) || self.records.iter().any(Record::holds_back)
     }
 
     /// The calls that will not be sent if this decision cannot be made durable.

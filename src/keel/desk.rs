@@ -259,6 +259,14 @@ impl Desk<'_> {
         }
     }
 
+    /// The list call does not show it any more: back to single reads, each in its own turn, so that
+    /// there is no herd after an outage.
+    pub(super) fn unlisted(&self, member: &mut Member) {
+        if std::mem::take(&mut member.listed) {
+            member.poll_at = self.next_poll(member);
+        }
+    }
+
     fn routine(&self, member: &Member) -> Option<(Mono, u32)> {
         let shown = self.account.list == List::Works && member.listed && member.failing.is_none();
         (!shown).then_some((member.poll_at, self.policy.observe.reserve))

@@ -51,7 +51,7 @@ impl Reconciler {
                 self.join(id, &manifest.intents[*id], now);
             }
         }
-        self.settle_list_use(now);
+        let unlisted = self.settle_list_use(now);
         for id in changed {
             let intent = &manifest.intents[id];
             self.visit(id, now, decision, |desk, member| {
@@ -62,6 +62,9 @@ impl Reconciler {
                     desk.desired_changed(member, from);
                 }
             });
+        }
+        for id in unlisted {
+            self.visit(&id, now, decision, |desk, member| desk.unlisted(member));
         }
     }
 

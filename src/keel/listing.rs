@@ -5,8 +5,9 @@ use super::answers::{LIST_PROBE, by_id};
 use super::budget::Verdict;
 use super::call::{Answer, Call, Request};
 use super::decision::Decision;
-use super::deployment::AccountId;
+use super::deployment::{AccountId, DeploymentId};
 use super::history::Open;
+use super::member::Member;
 use super::reconciler::Reconciler;
 use super::time::{Mono, Now};
 
@@ -24,14 +25,12 @@ impl Reconciler {
         let ids: Vec<_> = self.ids_of(id).collect();
         for deployment in ids {
             let facts = shown.as_ref().and_then(|shown| shown.get(&deployment)).copied();
-            self.visit(&deployment, now, decision, |desk, member| {
-                let was_listed = std::mem::replace(&mut member.listed, facts.is_some());
-                if let Some(facts) = facts {
+            self.visit(&deployment, now, decision, |desk, member| match facts {
+                Some(facts) => {
+                    member.listed = true;
                     desk.observed(member, facts, open.reserved.mono, false);
-                } else if was_listed {
-                    // Back to single reads, each in its own turn: no herd after an outage.
-                    member.poll_at = desk.next_poll(member);
                 }
+                None => desk.unlisted(member),
             });
         }
     }
@@ -44,18 +43,28 @@ impl Reconciler {
         self.policy.observe.list && several && !absent
     }
 
-    /// Where the list call is not to be had, nobody waits for it.
-    pub(super) fn settle_list_use(&mut self, now: Now) {
+    /// Where the list call is not to be had, or not wanted any more, nobody waits for it. Says which
+    /// deployments it showed until now.
+    pub(super) fn settle_list_use(&mut self, now: Now) -> Vec<DeploymentId> {
         let ids: Vec<_> = self.accounts.keys().cloned().collect();
+        let mut unlisted = Vec::new();
         for id in ids {
             let call = Call { account: id.clone(), request: Request::List };
             let open = self.history.verdict(&call, now.mono, 0);
             let wanted = self.list_wanted(&id, now.mono);
             let Some(account) = self.accounts.get_mut(&id) else { continue };
-            if account.list == List::Untried && (!wanted || open != Verdict::Open) {
+            let usable = match account.list {
+                List::Untried => wanted && open == Verdict::Open,
+                List::Works => wanted,
+                List::Fails(_) => continue,
+            };
+            if !usable {
                 account.list = List::Fails(0);
+                let listed = |member: &&Member| member.listed && member.intent.account == id;
+                unlisted.extend(self.members.values().filter(listed).map(|one| one.id.clone()));
             }
         }
+        unlisted
     }
 
     pub(super) fn list(&mut self, id: &AccountId, now: Now, decision: &mut Decision) {

@@ -263,6 +263,10 @@ impl Reconciler {
         }
         self.offset = offset;
         decision.tell(Notice::ClockStepped { by });
+        // After a reboot only the wall clock can say how long ago the past is: by its new reading.
+        let reading = Record::Started { now };
+        self.history.apply(&reading);
+        decision.record(reading);
         let timed =
             |member: &&Member| member.intent.suspend.is_some() || member.intent.exception.is_some();
         let ids: Vec<_> =

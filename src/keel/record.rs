@@ -30,9 +30,10 @@ impl From<Now> for Stamp {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "t", rename_all = "snake_case")]
 pub enum Record {
-    /// A process took the ledger over. The instants that follow belong to its clock domain.
+    /// A process took the ledger over, or somebody set the wall clock. The instants that follow
+    /// belong to this clock domain.
     Started {
-        /// The first reading of its clocks.
+        /// A reading of the clocks.
         now: Now,
     },
     /// Calls that nobody remembers: so many count as unanswered just now, in every scope.
@@ -95,6 +96,25 @@ pub enum Record {
     Past(Past),
     /// Compaction: what is remembered of a deployment or an account beside its budgets.
     Carried(Carried),
+}
+
+impl Record {
+    /// Whether forgetting it could let a call out that it holds back.
+    pub fn holds_back(&self) -> bool {
+        match self {
+            Self::Started { .. }
+            | Self::Spent { .. }
+            | Self::Reserved { .. }
+            | Self::Settled { fate: Fate::Answered { code: 429, .. }, .. }
+            | Self::Widened { .. }
+            | Self::Tally(_)
+            | Self::Carried(_) => true,
+            Self::Settled { .. }
+            | Self::Reversed { .. }
+            | Self::Forgiven { .. }
+            | Self::Past(_) => false,
+        }
+    }
 }
 
 /// A [`super::budget::Tally`] in the ledger.

@@ -152,6 +152,9 @@ impl History {
     /// The history as of one reading of the clocks, ready to be carried.
     pub fn compacted(&mut self, now: Now) -> Vec<Record> {
         self.prune(now.mono);
+        if self.clock.is_some_and(|clock| clock.boot == now.boot && clock.mono <= now.mono) {
+            self.clock = Some(now);
+        }
         self.snapshot()
     }
 }

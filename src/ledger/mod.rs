@@ -76,9 +76,9 @@ pub trait Ledger {
     /// # Errors
     /// When the records could not be made durable: no effect comes out.
     fn commit(&mut self, decision: Decision) -> Result<Released, Refused> {
-        let sends = decision.sends();
-        if sends || !decision.records().is_empty() {
-            match self.append(decision.records(), sends) {
+        let urgent = decision.is_urgent();
+        if urgent || !decision.records().is_empty() {
+            match self.append(decision.records(), urgent) {
                 Ok(()) => (),
                 Err(fault @ Fault::Broken { .. }) => return Err(Refused::Broken(fault)),
                 Err(fault @ Fault::Stuck { .. }) => {

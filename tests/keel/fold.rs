@@ -6,11 +6,13 @@ use evenkeel::keel::budget::Verdict;
 use evenkeel::keel::call::{Call, CallId, Fate, Method, Request};
 use evenkeel::keel::history::History;
 use evenkeel::keel::policy::{NewLedger, Policy, ScopeMode};
-use evenkeel::keel::reconciler::Replay;
+use evenkeel::keel::reconciler::{Event, Replay};
 use evenkeel::keel::record::{Record, Stamp};
 use evenkeel::keel::time::{Boot, Mono, Now, Wall};
 
-use crate::bench::{Bench, EPOCH, HOUR, MINUTE, SECOND, account, at, start_of, status_of};
+use crate::bench::{
+    Bench, EPOCH, HOUR, MINUTE, SECOND, account, at, running, start_of, starting, status_of,
+};
 
 const fn s(seconds: i64) -> Mono {
     Mono::from_millis(seconds * 1000)
@@ -275,4 +277,23 @@ fn a_new_ledger_may_be_told_that_all_was_spent() {
 
 fn mono_after(time: Duration) -> Mono {
     Mono::default() + time
+}
+
+#[test]
+fn a_clock_that_was_set_is_told_to_the_ledger_before_a_reboot_asks() {
+    let mut bench = starting();
+    bench.now.wall = bench.now.wall.shifted(86_400_000);
+    bench.tell(Event::Tick);
+    let (records, compacted) = (bench.records.clone(), bench.keel.compacted(bench.now));
+    let rebooted = Now {
+        boot: Boot(2),
+        mono: Mono::from_millis(20_000),
+        wall: bench.now.wall.shifted(60_000),
+    };
+    for records in [records, compacted] {
+        let mut after = Bench::after(Policy::default(), records, Replay::default(), rebooted);
+        after.edit("r1", &[("a", running())]);
+        let wait = after.allowed_in("a", Method::Start).unwrap();
+        assert!(wait > 59 * MINUTE, "a day has not passed: {wait:?}");
+    }
 }

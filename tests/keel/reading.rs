@@ -206,3 +206,15 @@ fn a_list_call_that_fails_leaves_the_fleet_to_single_reads() {
         assert_eq!(bench.reason("a"), Reason::InSync);
     }
 }
+
+#[test]
+fn a_fleet_that_becomes_one_deployment_is_read_by_itself() {
+    let mut bench = Bench::with(Policy::default(), &[("a", running()), ("b", running())]);
+    bench.answer(LIST, shows(&[("a", "running"), ("b", "running")]));
+    bench.edit("r2", &[("a", running())]);
+    assert!(bench.until_call("status a", 2 * MINUTE).is_some());
+    bench.answer("status a", sees("a", "running"));
+    bench.edit("r3", &[("a", running()), ("b", running())]);
+    bench.answer("status b", sees("b", "running"));
+    assert!(bench.until_call(LIST, 2 * MINUTE).is_some(), "and by the list with two again");
+}

@@ -17,6 +17,8 @@ pub(crate) struct State {
     pub(crate) written: Vec<u8>,
     /// What a power cut leaves.
     pub(crate) durable: Vec<u8>,
+    /// Up to here the two are the same.
+    pub(crate) same: usize,
     pub(crate) aside: Vec<(Aside, Vec<u8>)>,
     pub(crate) syncs: u32,
     /// The next writes fail with this, after so many bytes.
@@ -35,34 +37,10 @@ pub(crate) struct Memory(pub(crate) Rc<RefCell<State>>);
 pub(crate) type MemoryLedger = Journal<Memory>;
 
 impl Memory {
-    pub(crate) fn holding(bytes: &[u8]) -> Self {
-        let state = State {
-            exists: true,
-            written: bytes.to_vec(),
-            durable: bytes.to_vec(),
-            ..State::default()
-        };
-        Self(Rc::new(RefCell::new(state)))
-    }
-
-    pub(crate) fn written(&self) -> Vec<u8> {
-        self.0.borrow().written.clone()
-    }
-
-    /// As after a power cut.
-    pub(crate) fn power_cut(&self) -> Self {
-        Self::holding(&self.0.borrow().durable)
-    }
-
     pub(crate) fn open(&self) -> Result<(MemoryLedger, Recovery, Vec<Record>), OpenError> {
         let mut records = Vec::new();
         let (ledger, recovery) = Journal::on(self.clone(), |record| records.push(record))?;
         Ok((ledger, recovery, records))
-    }
-
-    /// What the next process would read.
-    pub(crate) fn records(&self) -> Vec<Record> {
-        Self::holding(&self.written()).open().unwrap().2
     }
 }
 
@@ -91,6 +69,7 @@ impl Disk for Memory {
         assert!(offset <= state.written.len(), "a hole");
         let end = state.written.len().max(offset + written);
         state.written.resize(end, 0);
+        state.same = state.same.min(offset);
         state.written[offset..offset + written].copy_from_slice(&bytes[..written]);
         fail(state.write_fault.map(|(kind, _)| kind))
     }
@@ -98,7 +77,9 @@ impl Disk for Memory {
     fn truncate(&mut self, length: u64) -> io::Result<()> {
         let mut state = self.0.borrow_mut();
         fail(state.truncate_fault)?;
-        state.written.truncate(usize::try_from(length).unwrap());
+        let length = usize::try_from(length).unwrap();
+        state.written.truncate(length);
+        state.same = state.same.min(length);
         Ok(())
     }
 
@@ -106,7 +87,10 @@ impl Disk for Memory {
         let mut state = self.0.borrow_mut();
         state.syncs += 1;
         fail(state.sync_fault)?;
-        state.durable = state.written.clone();
+        let State { written, durable, same, .. } = &mut *state;
+        durable.truncate(*same);
+        durable.extend_from_slice(&written[*same..]);
+        *same = written.len();
         Ok(())
     }
 
@@ -117,6 +101,7 @@ impl Disk for Memory {
         }
         state.exists = true;
         state.written = bytes.to_vec();
+        state.same = 0;
         if let Some((kind, true)) = state.replace_fault {
             return Err(NotReplaced::Unknown(kind.into()));
         }

@@ -38,6 +38,8 @@ pub(crate) struct Fate {
     pub(crate) unreachable: bool,
     /// The process stands still before it sends.
     pub(crate) pause: u64,
+    /// Somebody edits the desired file just then.
+    pub(crate) edit: bool,
     /// The process ends, and perhaps the machine with it.
     pub(crate) crash: Option<(Crash, bool)>,
 }
@@ -48,6 +50,7 @@ const SMOOTH: Fate = Fate {
     back: Some(50),
     unreachable: false,
     pause: 0,
+    edit: false,
     crash: None,
 };
 
@@ -114,7 +117,7 @@ fn random(chooser: &mut impl Choose, acts: bool) -> Fate {
         2 => Fate { transit: late, ..short },
         3 => Fate { unreachable: true, ..short },
         4 => Fate { pause: chooser.span(ms(2 * 3_600_000)), ..short },
-        5 => short,
+        5 => Fate { edit: true, ..short },
         _ => {
             let reboot = chooser.once_in(2);
             Fate { transit: late, crash: Some((crash, reboot)), ..short }

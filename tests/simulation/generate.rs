@@ -36,22 +36,85 @@ pub(crate) trait Choose {
     }
 }
 
-/// SplitMix64: chance that a seed repeats.
-pub(crate) struct Seeded(u64);
+/// SplitMix64: chance that a seed repeats. Remembers what it dealt.
+pub(crate) struct Seeded {
+    state: u64,
+    pub(crate) dealt: Vec<usize>,
+}
 
 impl Seeded {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x2545_f491_4f6c_dd1d))
+        Self { state: seed.wrapping_mul(0x2545_f491_4f6c_dd1d), dealt: Vec::new() }
     }
 }
 
 impl Choose for Seeded {
     fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % bound as u64).unwrap()
+        let choice = usize::try_from((mixed ^ (mixed >> 31)) % bound as u64).unwrap();
+        self.dealt.push(choice);
+        choice
     }
+}
+
+/// Deals what it is given, and the first of everything after that.
+pub(crate) struct Given<'a>(std::slice::Iter<'a, usize>);
+
+impl<'a> Given<'a> {
+    pub(crate) fn new(choices: &'a [usize]) -> Self {
+        Self(choices.iter())
+    }
+}
+
+impl Choose for Given<'_> {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0.next().map_or(0, |choice| choice % bound)
+    }
+}
+
+/// The most runs that making a history smaller may take.
+const SHRINKS: usize = 1000;
+
+/// Makes choices that fail smaller while they still do: fewer, and more of them the first.
+pub(crate) fn shrink(mut choices: Vec<usize>, fails: impl Fn(&[usize]) -> bool) -> Vec<usize> {
+    let mut runs = 0;
+    let mut attempt = |choices: &mut Vec<usize>, smaller: Vec<usize>| {
+        runs += 1;
+        let fails = runs <= SHRINKS && fails(&smaller);
+        if fails {
+            *choices = smaller;
+        }
+        fails
+    };
+    let mut cut = choices.len() / 2;
+    while cut > 0 {
+        let shorter = choices[..choices.len() - cut.min(choices.len())].to_vec();
+        if !attempt(&mut choices, shorter) {
+            cut /= 2;
+        }
+    }
+    let mut size = choices.len().div_ceil(2);
+    while size > 0 {
+        for from in (0..choices.len()).step_by(size) {
+            let to = choices.len().min(from + size);
+            if choices[from..to].iter().any(|choice| *choice > 0) {
+                let mut calmer = choices.clone();
+                calmer[from..to].fill(0);
+                attempt(&mut choices, calmer);
+            }
+        }
+        size /= 2;
+    }
+    choices
+}
+
+#[test]
+fn shrinking_keeps_what_fails() {
+    let fails = |choices: &[usize]| choices.get(3) == Some(&7) && choices.contains(&5);
+    let shrunk = shrink(vec![1, 2, 3, 7, 4, 4, 5, 6, 5, 8, 9], fails);
+    assert_eq!(shrunk, [0, 0, 0, 7, 0, 0, 5]);
 }
 
 /// Enumerates every sequence of bounded choices, like counting in mixed radix.

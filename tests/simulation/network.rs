@@ -9,7 +9,8 @@ use evenkeel::keel::time::Mono;
 
 use crate::fate::{Crash, Fate};
 use crate::generate::Choose;
-use crate::setup::{Lie, TIMEOUT};
+use crate::lie::Lie;
+use crate::setup::TIMEOUT;
 use crate::wire;
 use crate::world::{Checked, What, World};
 
@@ -31,6 +32,9 @@ impl<C: Choose> World<'_, C> {
         if fate.pause > 0 {
             self.tell(|| format!("the process stands still for {} s", fate.pause / 1000));
             self.paused_until = self.paused_until.max(self.time + fate.pause);
+        }
+        if fate.edit {
+            self.later(fate.leaves / 2, What::Edit);
         }
         let generation = self.generation;
         let (left, arrives) = (None, None);
@@ -116,7 +120,16 @@ impl<C: Choose> World<'_, C> {
         } else {
             self.tell(|| format!("{call} ({id}) answered: {}", crate::trouble::code(&outcome)));
         }
+        let wait = match &outcome {
+            Outcome::Answered { code: 429, retry_after, .. } => *retry_after,
+            _ => None,
+        };
+        let (generation, time) = (self.generation, self.time);
         self.end(id, outcome)?;
+        // It is durable by now, unless the ledger is stuck.
+        if let Some(wait) = wait.filter(|_| generation == self.generation && !self.disk.is_full()) {
+            self.oracle.told_to_wait(&call, time, wait);
+        }
         if let Some((Crash::Afterwards, reboot)) = fate.crash {
             self.crash(reboot);
         }
@@ -128,23 +141,24 @@ impl<C: Choose> World<'_, C> {
             return Ok(());
         }
         self.tell(|| format!("{id} given up"));
-        let outcome = match self.setup.lie {
-            Lie::RefundOnTimeout => Outcome::NeverLeft("timed out".into()),
-            _ => Outcome::Unanswered("timed out".into()),
-        };
-        self.end(id, outcome)
+        self.end(id, Outcome::Unanswered("timed out".into()))
     }
 
     /// The client is done with a call; the request may be on its way still.
     fn end(&mut self, id: CallId, outcome: Outcome) -> Checked {
         let Some(flight) = self.flights.get_mut(&id) else { return Ok(()) };
-        let call = flight.call.clone();
+        let (call, left) = (flight.call.clone(), flight.left.unwrap_or(self.time));
         flight.over = true;
         if flight.arrives.is_none() {
             self.flights.remove(&id);
         }
         self.oracle.ended(&call, self.time);
-        self.feed(Event::Answered(Answer { id, took: Duration::ZERO, outcome }))
+        let outcome = self.setup.lie.outcome(outcome);
+        let answer = Answer { id, took: Duration::ZERO, outcome };
+        match self.setup.lie {
+            Lie::WindowFromSend => self.feed_at(Event::Answered(answer), left),
+            _ => self.feed(Event::Answered(answer)),
+        }
     }
 }
 

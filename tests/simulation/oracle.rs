@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use evenkeel::keel::call::{Call, CallId, Method};
 use evenkeel::keel::deployment::{Action, DeploymentId, Desired};
@@ -42,6 +43,10 @@ pub(crate) struct Oracle {
     all: BTreeMap<Method, Vec<u64>>,
     widened: BTreeMap<Method, u64>,
     wide: BTreeSet<CallId>,
+    /// Until when a 429 asked to wait.
+    waits: BTreeMap<(Method, Option<DeploymentId>), u64>,
+    /// What the present process has asked for; `None`: for the whole fleet.
+    asked: BTreeSet<Option<DeploymentId>>,
     pub(crate) arrivals: u64,
     pub(crate) posts: Vec<(u64, DeploymentId, Action)>,
 }
@@ -68,6 +73,8 @@ impl Oracle {
             all: BTreeMap::new(),
             widened: BTreeMap::new(),
             wide: BTreeSet::new(),
+            waits: BTreeMap::new(),
+            asked: BTreeSet::new(),
             arrivals: 0,
             posts: Vec::new(),
         }
@@ -79,15 +86,13 @@ impl Oracle {
     }
 
     /// A new process knows that whatever an earlier one sent has come to its end.
-    pub(crate) fn restarted(&mut self, time: u64, widened: impl Iterator<Item = Method>) {
+    pub(crate) fn restarted(&mut self, time: u64) {
         self.manifest = None;
         self.seen.clear();
+        self.asked.clear();
         for acted in self.acted.values_mut() {
             acted.known.get_or_insert(time);
         }
-        // A widening that was not durable yet may be lost with the machine.
-        let kept: BTreeSet<Method> = widened.collect();
-        self.widened.retain(|method, _| kept.contains(method));
     }
 
     /// The ledger says that a method is counted over the account from now on.
@@ -103,6 +108,7 @@ impl Oracle {
     /// A call was decided on.
     pub(crate) fn decided(&mut self, id: CallId, call: &Call, time: u64, wall: Wall) -> Checked {
         let method = call.method();
+        self.asked.insert(call.deployment().cloned());
         let recent = self.widened.get(&method).is_some_and(|at| time < at + WIDENED);
         if self.scope == ScopeMode::Account || method == Method::List || recent {
             self.wide.insert(id);
@@ -156,10 +162,27 @@ impl Oracle {
         }
     }
 
+    /// Whether the present process has asked how a deployment is.
+    pub(crate) fn asked_for(&self, deployment: &DeploymentId) -> bool {
+        self.asked.contains(&None) || self.asked.contains(&Some(deployment.clone()))
+    }
+
+    /// The keel was told to wait so long before it sends such a call again.
+    pub(crate) fn told_to_wait(&mut self, call: &Call, time: u64, wait: Duration) {
+        // By the fastest clock allowed.
+        let until = time + u64::try_from(wait.as_millis()).unwrap() * 997 / 1000;
+        let waits = self.waits.entry((call.method(), call.deployment().cloned())).or_default();
+        *waits = (*waits).max(until);
+    }
+
     /// A request leaves.
     pub(crate) fn left(&self, id: CallId, call: &Call, time: u64, durable: bool) -> Checked {
         if !durable {
             return Err(format!("{call} ({id}) leaves before its reservation is durable"));
+        }
+        let waits = self.waits.get(&(call.method(), call.deployment().cloned()));
+        if let Some(until) = waits.filter(|until| time < **until) {
+            return Err(format!("{call} leaves {} ms before `Retry-After`", until - time));
         }
         let seen = call.deployment().and_then(|deployment| self.seen.get(deployment));
         match (call.action(), seen) {

@@ -1,5 +1,6 @@
 //! One world from its beginning to its end: trouble, then quiet, then silence.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 use std::{fmt, ops};
 
@@ -8,20 +9,23 @@ use evenkeel::keel::deployment::Desired;
 use evenkeel::keel::intent::Wanted;
 use evenkeel::keel::policy::ScopeMode;
 
-use crate::generate::{Choose, Seeded};
-use crate::setup::{Lie, Setup, Story};
+use crate::generate::{Choose, Given, Seeded, shrink};
+use crate::lie::Lie;
+use crate::setup::{IDS, Setup, Story};
 use crate::world::{Checked, What, World};
 
 const HOUR: u64 = 3_600_000;
 
 /// What runs amounted to.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Figures {
-    runs: u64,
+    pub(crate) runs: u64,
     /// Virtual time, in milliseconds.
-    time: u64,
+    pub(crate) time: u64,
     arrivals: u64,
     posts: u64,
+    /// What went wrong, by kind.
+    pub(crate) faults: BTreeMap<&'static str, u64>,
 }
 
 impl ops::AddAssign for Figures {
@@ -30,14 +34,21 @@ impl ops::AddAssign for Figures {
         self.time += other.time;
         self.arrivals += other.arrivals;
         self.posts += other.posts;
+        for (kind, count) in other.faults {
+            *self.faults.entry(kind).or_default() += count;
+        }
     }
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { runs, arrivals, posts, .. } = self;
-        let hours = self.time / HOUR;
-        write!(f, "{runs} worlds, {hours} virtual hours, {arrivals} arrivals, {posts} posts")
+        let (hours, faults) = (self.time / HOUR, self.faults.values().sum::<u64>());
+        write!(
+            f,
+            "{runs} worlds, {hours} virtual hours, {arrivals} arrivals, {posts} of them starts and \
+             stops, {faults} faults"
+        )
     }
 }
 
@@ -59,6 +70,7 @@ pub(crate) fn live<C: Choose>(
             time: world.time,
             arrivals: world.oracle.arrivals,
             posts: world.oracle.posts.len() as u64,
+            faults: world.faults,
         }),
         Err(fault) => Err(format!("{}\n{fault}", world.trace())),
     }
@@ -68,6 +80,7 @@ impl<C: Choose> World<'_, C> {
     fn long(&mut self) -> Checked {
         self.edit();
         self.schedule_incident();
+        IDS.iter().take(self.setup.deployments).for_each(|id| self.schedule_turn(id));
         self.run_until(self.setup.stormy)?;
         self.settle_down(true)
     }
@@ -103,6 +116,7 @@ impl<C: Choose> World<'_, C> {
     /// No more trouble: all comes to rest in good time, and then nothing is sent.
     fn settle_down(&mut self, edit: bool) -> Checked {
         self.calm = true;
+        self.disk.mend();
         self.run_until(self.paused_until.max(self.time))?;
         self.tell(|| "quiet from here".to_owned());
         if edit {
@@ -183,22 +197,28 @@ impl<C: Choose> World<'_, C> {
 /// Starts in an exhaustive history, the last of which meets no trouble.
 const SHORT: usize = 4;
 
-/// Lives through a world of a seed, and once more with a trace if something is wrong.
-fn twice(seed: u64, setup: impl Fn(&mut Seeded) -> Setup) -> Result<Figures, String> {
-    let run = |traced| {
-        let mut chooser = Seeded::new(seed);
-        let setup = setup(&mut chooser);
-        live(setup, &mut chooser, traced)
-    };
-    run(false).or_else(|_| run(true))
-}
-
 /// Lives through the troubles of a seed.
-pub(crate) fn seed(seed: u64, lie: Lie) -> Result<Figures, String> {
-    twice(seed, |chooser| Setup::seeded(chooser, lie))
+pub(crate) fn seed(seed: u64, stormy: u64, lie: Lie) -> Result<Figures, String> {
+    let mut chooser = Seeded::new(seed);
+    let setup = Setup::seeded(&mut chooser, stormy, lie);
+    live(setup, &mut chooser, false)
 }
 
 /// Lives through a crash loop.
-pub(crate) fn crash_loop(seed: u64, lie: Lie) -> Result<Figures, String> {
-    twice(seed, |_| Setup::crash_loop(lie))
+pub(crate) fn crash_loop(lie: Lie) -> Result<Figures, String> {
+    live(Setup::crash_loop(lie), &mut Seeded::new(0), false)
+}
+
+/// The smallest history that fails as a seed does, told as far as it goes.
+pub(crate) fn smallest(seed: u64, stormy: u64, lie: Lie) -> Option<String> {
+    let mut chooser = Seeded::new(seed);
+    let setup = Setup::seeded(&mut chooser, stormy, lie);
+    live(setup, &mut chooser, false).err()?;
+    let run = |choices: &[usize], traced| {
+        let mut chooser = Given::new(choices);
+        let setup = Setup::seeded(&mut chooser, stormy, lie);
+        live(setup, &mut chooser, traced).err()
+    };
+    let choices = shrink(chooser.dealt, |choices| run(choices, false).is_some());
+    run(&choices, true)
 }

@@ -6,64 +6,17 @@ use evenkeel::keel::policy::{Limit, Policy, ScopeMode};
 use evenkeel::simulator::{self, Deployment, Options, RetryAfter};
 
 use crate::generate::Choose;
+use crate::lie::Lie;
 
 /// The least id first, so that a trace reads well.
 pub(crate) const IDS: [&str; 3] = ["alpha", "beta", "gamma"];
 
+/// So long there is trouble in a world, in milliseconds.
+pub(crate) const HALF_DAY: u64 = 12 * 3_600_000;
+pub(crate) const WEEK: u64 = 14 * HALF_DAY;
+
 /// How long a client waits for an answer, in milliseconds: `observe.timeout`.
 pub(crate) const TIMEOUT: u64 = 30_000;
-
-/// A lie between the world and the keel, or a wrong rule: each breaks a promise, and the simulation
-/// must notice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lie {
-    /// Nobody lies.
-    None,
-    /// A request given up on is taken to be dead at once.
-    NoLateness,
-    /// After a restart a call holds from its reservation, not from its settlement.
-    HeldFromReservation,
-    /// No answer is taken for a request that never left.
-    RefundOnTimeout,
-    /// What was synced is gone after a reboot.
-    LostSync,
-    /// A replay forgets the calls without an outcome.
-    ForgetsOpen,
-    /// The wall clock passes for the monotonic one.
-    WallInsideBoot,
-    /// Across a reboot the wall clock is trusted to the millisecond.
-    NoSkew,
-    /// The window is counted without a margin, by a clock that is a little fast.
-    NoMargin,
-    /// A layer below sends a request again.
-    SentTwice,
-    /// A permit that has lapsed is used all the same.
-    IgnoresSendBy,
-    /// The window is taken for a minute shorter than it is.
-    ShortWindow,
-    /// A crash loop charges each start anew.
-    ChargedEachStart,
-    /// A layer below answers reads from its memory.
-    CachedReads,
-}
-
-impl Lie {
-    pub(crate) const ALL: [Self; 13] = [
-        Self::NoLateness,
-        Self::HeldFromReservation,
-        Self::RefundOnTimeout,
-        Self::LostSync,
-        Self::ForgetsOpen,
-        Self::WallInsideBoot,
-        Self::NoSkew,
-        Self::NoMargin,
-        Self::SentTwice,
-        Self::IgnoresSendBy,
-        Self::ShortWindow,
-        Self::ChargedEachStart,
-        Self::CachedReads,
-    ];
-}
 
 /// What happens in a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +32,7 @@ pub(crate) enum Story {
 /// One world, before it begins.
 pub(crate) struct Setup {
     pub(crate) story: Story,
+    /// The rules as they are.
     pub(crate) policy: Policy,
     pub(crate) service: Options,
     pub(crate) deployments: usize,
@@ -100,8 +54,9 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// A world of all kinds of trouble.
-    pub(crate) fn seeded(chooser: &mut impl Choose, lie: Lie) -> Self {
+    /// A world of all kinds of trouble, for so many milliseconds.
+    pub(crate) fn seeded(chooser: &mut impl Choose, stormy: u64, lie: Lie) -> Self {
+        // The first of each is the calm one: a failing history is shrunk towards it.
         let deployments = 2 + chooser.below(2);
         let account = chooser.once_in(3);
         let mut policy = Policy::default();
@@ -122,18 +77,17 @@ impl Setup {
             service: service(chooser, deployments, account),
             policy,
             deployments,
-            trouble: chooser.pick(&[2, 3, 20]),
+            trouble: chooser.pick(&[20, 3, 2]),
             read_trouble: chooser.pick(&[0, 8, 40]),
-            incidents: chooser.pick(&[20, 60, 200]) * 60_000,
-            hostile: !chooser.once_in(3),
-            foreign: chooser.once_in(6),
-            fast: chooser.pick(&[-2000, 0, 2000]),
-            stormy: 8 * 3_600_000,
+            incidents: chooser.pick(&[100, 30, 10]) * 60_000,
+            hostile: chooser.below(3) > 0,
+            foreign: chooser.once_in(3),
+            fast: chooser.pick(&[0, -2000, 2000]),
+            stormy,
             lie,
         };
         setup.service.limits.status.requests = reads;
         setup.service.limits.list.requests = reads;
-        setup.lie_about_the_rules();
         setup
     }
 
@@ -161,37 +115,12 @@ impl Setup {
             lie,
         };
         setup.service.limits.status.requests = 12;
-        setup.lie_about_the_rules();
         setup
     }
 
     /// One deployment that somebody turns back, and processes that do not live long.
     pub(crate) fn crash_loop(lie: Lie) -> Self {
         Self { story: Story::CrashLoop, ..Self::exhaustive(lie) }
-    }
-
-    fn lie_about_the_rules(&mut self) {
-        let limits = &mut self.policy.limits;
-        match self.lie {
-            Lie::NoLateness => limits.lateness = Duration::ZERO,
-            Lie::NoSkew => limits.clock_skew = Duration::ZERO,
-            Lie::NoMargin => limits.margin = Duration::ZERO,
-            Lie::ShortWindow => {
-                for limit in [&mut limits.start, &mut limits.stop, &mut limits.status] {
-                    limit.per = Duration::from_secs(3540);
-                }
-            }
-            Lie::None
-            | Lie::HeldFromReservation
-            | Lie::RefundOnTimeout
-            | Lie::LostSync
-            | Lie::ForgetsOpen
-            | Lie::WallInsideBoot
-            | Lie::SentTwice
-            | Lie::IgnoresSendBy
-            | Lie::ChargedEachStart
-            | Lie::CachedReads => (),
-        }
     }
 }
 
@@ -209,8 +138,12 @@ fn service(chooser: &mut impl Choose, deployments: usize, account: bool) -> Opti
     if account {
         options.limits.scope = simulator::Scope::Account;
     }
-    options.retry_after =
-        chooser.pick(&[RetryAfter::Absent, RetryAfter::Seconds, RetryAfter::Garbage]);
+    options.retry_after = chooser.pick(&[
+        RetryAfter::Absent,
+        RetryAfter::Seconds,
+        RetryAfter::Seconds,
+        RetryAfter::Garbage,
+    ]);
     options.start_delay = Duration::from_secs(chooser.pick(&[1, 60, 900]));
     options.stop_delay = Duration::from_secs(chooser.pick(&[1, 30, 300]));
     options.pending = Duration::from_secs(chooser.pick(&[0, 0, 40]));

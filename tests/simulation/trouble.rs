@@ -24,14 +24,20 @@ const SKEW: i64 = 119_000;
 impl<C: Choose> World<'_, C> {
     /// What goes with the end of a process; says how long it stays down.
     pub(crate) fn go_down(&mut self, reboot: bool) -> u64 {
+        self.count(if reboot { "reboot" } else { "crash" });
         let short = self.setup.story != Story::Long || self.calm;
         if reboot {
-            let kept = self.chooser.below(if short { 1 } else { 4 });
+            let kept = self.chooser.below(if short { 1 } else { 101 });
             self.disk.power_off(kept);
             let known = self.disk.wall_error();
-            let wrong =
-                if short { SKEW } else { self.chooser.pick(&[-SKEW, 0, SKEW, SKEW, -5 * DAY]) };
-            let base = 20_000 + self.chooser.below(if short { 1 } else { 90_000 }) as u64;
+            let wrong = if short {
+                SKEW
+            } else {
+                self.chooser.pick(&[0, -SKEW, SKEW, SKEW, SKEW, -5 * DAY])
+            };
+            // Or another machine, that has been up for a month.
+            let up = if short { 1 } else { self.chooser.pick(&[1, 90_000, 30 * 86_400_000]) };
+            let base = 20_000 + self.chooser.below(up) as u64;
             self.clocks.reboot(self.time, base, known + wrong);
         }
         match (short, reboot) {
@@ -46,13 +52,17 @@ impl<C: Choose> World<'_, C> {
         if (300..600).contains(&status) && status != 401 && status != 429 {
             self.refusals += 1;
         }
-        let hostile = self.setup.hostile && !self.calm;
-        let Some(id) = call.deployment().filter(|_| hostile) else { return };
-        let wait = match self.setup.story {
-            Story::Long => self.chooser.below(20) as u64 * MINUTE + 500,
-            Story::Short | Story::CrashLoop => 2 * MINUTE,
-        };
-        self.later(wait, What::TurnBack(id.to_string()));
+        if let (Some(id), Story::Short | Story::CrashLoop) = (call.deployment(), self.setup.story) {
+            self.later(2 * MINUTE, What::TurnBack(id.to_string()));
+        }
+    }
+
+    /// Somebody at the console will turn a deployment back, again and again.
+    pub(crate) fn schedule_turn(&mut self, id: &str) {
+        if self.setup.hostile && self.setup.story == Story::Long && !self.calm {
+            let wait = 20 * MINUTE + self.chooser.span(Duration::from_secs(3600));
+            self.later(wait, What::Hostile(id.to_owned()));
+        }
     }
 
     /// Somebody at the console brings a deployment that rests to the other state.
@@ -66,6 +76,7 @@ impl<C: Choose> World<'_, C> {
             Some("stopped") => "running",
             _ => return,
         };
+        self.count("drift");
         self.service.set_status(id, other, Duration::from_millis(self.time));
         *self.turned.entry(id.to_owned()).or_default() += 1;
         self.tell(|| format!("somebody turns {id} to {other}"));
@@ -74,7 +85,7 @@ impl<C: Choose> World<'_, C> {
     pub(crate) fn schedule_incident(&mut self) {
         if self.setup.incidents > 0 && !self.calm {
             let most = Duration::from_millis(2 * self.setup.incidents);
-            let wait = self.chooser.span(most).max(1);
+            let wait = MINUTE + self.chooser.span(most);
             self.later(wait, What::Incident);
         }
     }
@@ -84,48 +95,74 @@ impl<C: Choose> World<'_, C> {
             return Ok(());
         }
         self.schedule_incident();
-        match self.chooser.below(10) {
-            0 => self.crash_if_up(false),
-            1 => self.crash_if_up(true),
-            2 => {
+        match self.chooser.below(15) {
+            0 => (),
+            1 => self.crash_if_up(false),
+            2 => self.crash_if_up(true),
+            3 => {
                 // A loop: the processes after this one are cut short, too.
                 self.crash_if_up(false);
-                for _ in 0..self.chooser.below(4) {
-                    self.schedule_incident();
+                for _ in 0..self.chooser.below(6) {
+                    let wait = self.chooser.span(Duration::from_secs(1800));
+                    self.later(wait, What::Crash);
                 }
             }
-            3 | 4 => {
+            4 | 5 => {
+                self.count("edit");
                 self.edit();
                 return self.read_file();
             }
-            5 => {
+            6 => {
+                self.count("broken file");
                 self.tell(|| "the file is broken".to_owned());
                 return self.feed(Event::ManifestRefused("line 1: not a mapping".into()));
             }
-            6 => {
+            7 => {
                 let id = self.some_deployment();
                 self.turn_back(&id);
             }
-            // The skew is what is allowed from a reading before a reboot to the first after it.
-            7 if self.keel.is_none() => (),
-            7 => {
+            // The skew is what is allowed from a reading in the ledger before a reboot to the first
+            // one after it.
+            8 if self.keel.is_none() || self.disk.is_full() => (),
+            8 => {
+                self.count("clock step");
                 // Two milliseconds, so that no two records bear one instant and two wall times.
                 self.time += 2;
-                self.clocks.wall_error += self.chooser.pick(&[-DAY, -60_000, 60_000, DAY]);
+                self.clocks.wall_error += self.chooser.pick(&[60_000, -60_000, DAY, -DAY]);
                 self.tell(|| "the wall clock is set".to_owned());
             }
-            8 if self.keel.is_some() => {
+            9 if self.keel.is_some() => {
+                self.count("pause");
                 let pause = self.chooser.span(Duration::from_secs(7200));
                 self.paused_until = self.paused_until.max(self.time + pause);
                 self.tell(|| format!("the process stands still for {} s", pause / 1000));
             }
+            10 => {
+                self.count("full disk");
+                let room = self.chooser.below(400);
+                let time = self.chooser.span(Duration::from_secs(2400));
+                self.disk.fill(room);
+                self.tell(|| format!("the disk is full for {} s", time / 1000));
+                self.later(time, What::Mended);
+            }
+            11 => {
+                self.count("failed sync");
+                self.disk.break_sync();
+                self.tell(|| "the next sync fails".to_owned());
+            }
+            12 => self.compact(),
             _ => self.stranger(),
         }
         Ok(())
     }
 
-    fn crash_if_up(&mut self, reboot: bool) {
-        if self.keel.is_some() {
+    /// Counts a fault of a kind.
+    pub(crate) fn count(&mut self, kind: &'static str) {
+        *self.faults.entry(kind).or_default() += 1;
+    }
+
+    pub(crate) fn crash_if_up(&mut self, reboot: bool) {
+        if self.keel.is_some() && !self.calm {
             self.crash(reboot);
         }
     }
@@ -143,6 +180,7 @@ impl<C: Choose> World<'_, C> {
         let method = self.chooser.pick(&simulator::Method::ALL);
         let times = if method.is_post() { 1 } else { self.chooser.below(60) };
         let now = Duration::from_millis(self.time);
+        self.count("stranger");
         self.tell(|| format!("a stranger calls {method} of {id} {times} times"));
         for _ in 0..times {
             let call = simulator::Call::of(method, &id).authorized("key", "secret");

@@ -5,20 +5,28 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenkeel::keel::call::{CallId, Method, Outcome};
+use evenkeel::keel::call::{Answer, Call, CallId, Method, Outcome};
 use evenkeel::keel::decision::{Decision, Effect};
 use evenkeel::keel::history::History;
 use evenkeel::keel::intent::Manifest;
 use evenkeel::keel::reconciler::{Event, Reconciler, Replay};
-use evenkeel::keel::record::{Carried, Record};
+use evenkeel::keel::record::Record;
+use evenkeel::ledger::{Fault, Ledger, Refused};
 use evenkeel::simulator::Service;
 
-use crate::fate::{self, Crash, LATENESS};
+use crate::disk::{Disk, Found};
+use crate::fate::{self, Crash, Fate, LATENESS};
 use crate::generate::Choose;
-use crate::host::{Clocks, Disk};
+use crate::host::Clocks;
 use crate::network::Flight;
 use crate::oracle::Oracle;
 use crate::setup::{Setup, Story};
+
+/// How often a ledger that cannot be written is tried again, in milliseconds.
+const STUCK_RETRY: u64 = 1000;
+
+/// So long after it began a process has looked at its deployments, in milliseconds.
+const LOOKED: u64 = 5000;
 
 /// Something that is going to happen.
 #[derive(Debug)]
@@ -29,9 +37,20 @@ pub(crate) enum What {
     GiveUp(CallId),
     Wake,
     Up,
+    /// The process has had time to look at its deployments.
+    Looked,
+    /// The ledger is tried again.
+    Retry,
+    /// The disk works again.
+    Mended,
     Incident,
+    /// Somebody edits the desired file.
+    Edit,
+    Crash,
     /// Somebody at the console turns a deployment back.
     TurnBack(String),
+    /// The same, and not for the last time.
+    Hostile(String),
 }
 
 pub(crate) type Checked = Result<(), String>;
@@ -44,7 +63,10 @@ pub(crate) struct World<'a, C> {
     pub(crate) disk: Disk,
     pub(crate) oracle: Oracle,
     pub(crate) keel: Option<Reconciler>,
+    ledger: Option<Box<dyn Ledger>>,
     pub(crate) file: Arc<Manifest>,
+    /// The file as the keel was told it.
+    told: Arc<Manifest>,
     pub(crate) time: u64,
     pub(crate) calm: bool,
     /// How often each deployment was turned back by somebody.
@@ -62,17 +84,22 @@ pub(crate) struct World<'a, C> {
     pub(crate) flights: BTreeMap<CallId, Flight>,
     pub(crate) cache: BTreeMap<String, Outcome>,
     trace: Option<Vec<String>>,
+    /// What went wrong, by kind, and how often.
+    pub(crate) faults: BTreeMap<&'static str, u64>,
 }
 
 impl<'a, C: Choose> World<'a, C> {
     pub(crate) fn new(setup: Setup, chooser: &'a mut C, traced: bool) -> Self {
+        let empty = Arc::new(Manifest { revision: "0".into(), intents: BTreeMap::new() });
         let mut world = Self {
             service: Service::new(setup.service.clone()),
             clocks: Clocks::new(setup.fast, setup.lie),
-            disk: Disk::new(setup.lie),
+            disk: Disk::new(setup.story == Story::Long, setup.lie),
             oracle: Oracle::new(&setup.policy),
             keel: None,
-            file: Arc::new(Manifest { revision: "0".into(), intents: BTreeMap::new() }),
+            ledger: None,
+            file: empty.clone(),
+            told: empty,
             time: 0,
             calm: false,
             turned: BTreeMap::new(),
@@ -86,6 +113,7 @@ impl<'a, C: Choose> World<'a, C> {
             flights: BTreeMap::new(),
             cache: BTreeMap::new(),
             trace: traced.then(Vec::new),
+            faults: BTreeMap::new(),
             setup,
             chooser,
         };
@@ -97,8 +125,15 @@ impl<'a, C: Choose> World<'a, C> {
     pub(crate) fn run_until(&mut self, end: u64) -> Checked {
         while let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= end) {
             let ((at, _), (generation, what)) = entry.remove_entry();
-            let of_process =
-                matches!(what, What::Leave(_) | What::Answer(..) | What::GiveUp(_) | What::Wake);
+            let of_process = matches!(
+                what,
+                What::Leave(_)
+                    | What::Answer(..)
+                    | What::GiveUp(_)
+                    | What::Wake
+                    | What::Looked
+                    | What::Retry
+            );
             if of_process && generation != self.generation {
                 continue;
             }
@@ -148,9 +183,29 @@ impl<'a, C: Choose> World<'a, C> {
             }
             What::Wake => Ok(()),
             What::Up => self.up(),
+            What::Looked => self.has_looked(),
+            What::Retry => self.retry(),
+            What::Mended => {
+                self.disk.mend();
+                Ok(())
+            }
             What::Incident => self.incident(),
+            What::Crash => {
+                self.crash_if_up(false);
+                Ok(())
+            }
+            What::Edit if self.calm => Ok(()),
+            What::Edit => {
+                self.edit();
+                self.read_file()
+            }
             What::TurnBack(id) => {
                 self.turn_back(&id);
+                Ok(())
+            }
+            What::Hostile(id) => {
+                self.turn_back(&id);
+                self.schedule_turn(&id);
                 Ok(())
             }
         }
@@ -161,26 +216,35 @@ impl<'a, C: Choose> World<'a, C> {
         if self.keel.is_some() {
             return Ok(());
         }
-        let (records, torn) = self.disk.replay();
+        let Found { ledger, records, torn } = self.disk.open();
         let now = self.clocks.now(self.time);
         self.tell(|| format!("process begins with {} records, torn {torn}", records.len()));
-        let mut history = History::new(self.setup.policy.clone());
+        let mut history = History::new(self.setup.lie.policy(&self.setup.policy));
+        let records = self.setup.lie.replay(records);
         records.iter().for_each(|record| history.apply(record));
-        self.oracle.restarted(self.time, records.iter().filter_map(widened));
-        let replay = Replay { fresh: records.is_empty(), torn: u32::from(torn) };
-        let (mut keel, decision) = Reconciler::recover(history, replay, now);
+        self.oracle.restarted(self.time);
+        let replay = Replay { fresh: records.is_empty(), torn };
+        let (keel, decision) = Reconciler::recover(history, replay, now);
+        (self.keel, self.ledger) = (Some(keel), Some(ledger));
+        self.commit(decision)?;
         let compacts = match self.setup.story {
             Story::Long => self.chooser.once_in(3),
             Story::Short => true,
             Story::CrashLoop => false,
         };
         if compacts {
-            self.disk.compact(&keel.compacted(now));
-        } else {
-            self.disk.append(decision.records(), false, self.clocks.wall_error);
+            self.compact();
         }
-        self.keel = Some(keel);
+        self.later(LOOKED, What::Looked);
         self.read_file()
+    }
+
+    pub(crate) fn compact(&mut self) {
+        let now = self.clocks.now(self.time);
+        let (Some(keel), Some(ledger)) = (&mut self.keel, &mut self.ledger) else { return };
+        if ledger.compact(&keel.compacted(now)).is_ok() {
+            self.disk.compacted(self.clocks.wall_error);
+        }
     }
 
     /// The keel is told the desired file as it is now.
@@ -191,11 +255,16 @@ impl<'a, C: Choose> World<'a, C> {
         let file = self.file.clone();
         self.tell(|| format!("file {}: {}", file.revision, crate::trouble::in_words(&file)));
         self.oracle.told(file.clone());
-        self.feed(Event::ManifestRead(file))
+        self.told = self.setup.lie.manifest(&file, &self.told);
+        self.feed(Event::ManifestRead(self.told.clone()))
     }
 
     pub(crate) fn feed(&mut self, event: Event) -> Checked {
-        let now = self.clocks.now(self.time);
+        self.feed_at(event, self.time)
+    }
+
+    pub(crate) fn feed_at(&mut self, event: Event, time: u64) -> Checked {
+        let now = self.clocks.now(time);
         let Some(keel) = &mut self.keel else { return Ok(()) };
         let decision = keel.handle(event, now);
         self.commit(decision)
@@ -203,49 +272,128 @@ impl<'a, C: Choose> World<'a, C> {
 
     /// What the daemon does with a decision: the ledger first, then the effects.
     fn commit(&mut self, decision: Decision) -> Checked {
-        let mut fates = BTreeMap::new();
-        for record in decision.records() {
-            if let Record::Reserved { id, call, .. } = record {
-                let acts = call.method().acts();
-                self.acts += usize::from(acts);
-                fates.insert(*id, fate::deal(&self.setup, acts, self.calm, self.chooser));
-            }
-        }
-        let crash = fates.values().find_map(|fate| fate.crash);
-        if let Some((at @ (Crash::BeforeCommit | Crash::Torn), reboot)) = crash {
-            self.tell(|| format!("ends before the commit ({at:?})"));
-            if at == Crash::Torn {
-                let written = &decision.records()[..decision.records().len() - 1];
-                self.disk.append(written, false, self.clocks.wall_error);
-                self.disk.tear();
-            }
-            self.crash(reboot);
-            return Ok(());
-        }
-        self.disk.append(decision.records(), decision.sends(), self.clocks.wall_error);
-        let wall = self.clocks.now(self.time).wall;
+        let (mut fates, mut calls, mut wide) = (BTreeMap::new(), Vec::new(), Vec::new());
         for record in decision.records() {
             self.tell(|| format!("record {}", crate::trouble::record_in_words(record)));
             match record {
                 Record::Reserved { id, call, .. } => {
-                    self.oracle.decided(*id, call, self.time, wall)?;
+                    let acts = call.method().acts();
+                    self.acts += usize::from(acts);
+                    fates.insert(*id, fate::deal(&self.setup, acts, self.calm, self.chooser));
+                    calls.push((*id, call.clone()));
                 }
-                Record::Widened { method, .. } => self.oracle.widened(*method, self.time),
+                Record::Widened { method, .. } => wide.push(*method),
                 _ => (),
             }
         }
+        let crash = fates.values().find_map(|fate| fate.crash);
+        let Some(ledger) = &mut self.ledger else { return Ok(()) };
+        self.disk.mark(self.clocks.wall_error);
+        if let Some((at @ (Crash::BeforeCommit | Crash::Torn), reboot)) = crash {
+            if at == Crash::Torn {
+                let part = self.chooser.below(400);
+                self.disk.tear(ledger.as_mut(), decision, part);
+            }
+            self.tell(|| format!("ends before the commit ({at:?})"));
+            self.crash(reboot);
+            return Ok(());
+        }
+        let released = match ledger.commit(decision) {
+            Ok(released) => released,
+            Err(Refused::Stuck { fault, calls, .. }) => {
+                self.withhold(&fault, calls);
+                return Ok(());
+            }
+            Err(Refused::Broken(fault)) => {
+                self.breaks(&fault);
+                return Ok(());
+            }
+        };
+        self.decided(&calls, &wide)?;
         if let Some((Crash::BeforeSend, reboot)) = crash {
             self.crash(reboot);
             return Ok(());
         }
-        #[expect(clippy::disallowed_methods, reason = "the world is its own ledger")]
-        for effect in decision.release().effects {
+        self.release(released.effects, &fates);
+        if self.ledger.as_ref().is_some_and(|ledger| ledger.wants_compaction()) {
+            self.compact();
+        }
+        Ok(())
+    }
+
+    fn decided(&mut self, calls: &[(CallId, Call)], wide: &[Method]) -> Checked {
+        let wall = self.clocks.now(self.time).wall;
+        for (id, call) in calls {
+            self.oracle.decided(*id, call, self.time, wall)?;
+        }
+        wide.iter().for_each(|method| self.oracle.widened(*method, self.time));
+        Ok(())
+    }
+
+    fn release(&mut self, effects: Vec<Effect>, fates: &BTreeMap<CallId, Fate>) {
+        for effect in effects {
             if let Effect::Send(permit) = effect {
                 let fate = fates[&permit.id];
                 self.send(permit, fate);
             }
         }
         self.schedule_wake();
+    }
+
+    /// The ledger could not be written: what was to be sent never leaves.
+    fn withhold(&mut self, fault: &Fault, calls: Vec<CallId>) {
+        self.tell(|| format!("{fault}: {calls:?} withheld"));
+        let now = self.clocks.now(self.time);
+        let (Some(keel), Some(ledger)) = (&mut self.keel, &mut self.ledger) else { return };
+        let mut decision = keel.handle(Event::LedgerStuck(fault.to_string().into()), now);
+        for id in calls {
+            let outcome = Outcome::NeverLeft("the ledger is stuck".into());
+            let answer = Answer { id, took: Duration::ZERO, outcome };
+            decision.absorb(keel.handle(Event::Answered(answer), now));
+        }
+        match ledger.commit(decision) {
+            Ok(_) | Err(Refused::Stuck { .. }) => self.later(STUCK_RETRY, What::Retry),
+            Err(Refused::Broken(fault)) => self.breaks(&fault),
+        }
+    }
+
+    fn retry(&mut self) -> Checked {
+        let Some(ledger) = &mut self.ledger else { return Ok(()) };
+        match ledger.flush_owed() {
+            Ok(()) => self.feed(Event::LedgerFree),
+            Err(fault) if fault.is_stuck() => {
+                self.later(STUCK_RETRY, What::Retry);
+                Ok(())
+            }
+            Err(fault) => {
+                self.breaks(&fault);
+                Ok(())
+            }
+        }
+    }
+
+    /// What the ledger holds is not known any more: the process ends.
+    fn breaks(&mut self, fault: &Fault) {
+        self.tell(|| fault.to_string());
+        self.disk.mend();
+        self.crash(false);
+    }
+
+    /// A new process looks at all its deployments at once, where the budget lets it.
+    fn has_looked(&mut self) -> Checked {
+        let Some(keel) = &self.keel else { return Ok(()) };
+        let view = keel.view(self.clocks.now(self.time));
+        let excused =
+            view.ledger_fault.is_some() || view.accounts.iter().any(|one| one.unauthorized);
+        let reserve = self.setup.policy.observe.reserve;
+        for one in view.deployments.iter().filter(|_| !excused) {
+            let status = one.budgets.iter().find(|budget| budget.method == Method::Status);
+            let kept = status.map_or(0, |one| if one.account_wide { reserve } else { 0 });
+            let spare = status.is_some_and(|one| one.remaining > kept);
+            if spare && !self.oracle.asked_for(&one.id) {
+                return Err(format!("{} was not looked at within {LOOKED} ms", one.id));
+            }
+        }
         Ok(())
     }
 
@@ -264,6 +412,7 @@ impl<'a, C: Choose> World<'a, C> {
     /// The process ends, and with `reboot` the machine.
     pub(crate) fn crash(&mut self, reboot: bool) {
         self.keel = None;
+        self.ledger = None;
         self.generation += 1;
         self.wake_at = None;
         self.paused_until = 0;
@@ -282,14 +431,5 @@ impl<'a, C: Choose> World<'a, C> {
         let down = self.go_down(reboot);
         self.tell(|| format!("the process ends, reboot {reboot}; down for {down} ms"));
         self.later(down, What::Up);
-    }
-}
-
-fn widened(record: &Record) -> Option<Method> {
-    match record {
-        Record::Widened { method, .. } | Record::Carried(Carried::Widened { method, .. }) => {
-            Some(*method)
-        }
-        _ => None,
     }
 }
