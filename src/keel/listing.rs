@@ -43,8 +43,8 @@ impl Reconciler {
         self.policy.observe.list && several && !absent
     }
 
-    /// Where the list call is not to be had, or not wanted any more, nobody waits for it. Says which
-    /// deployments it showed until now.
+    /// Where the list call is not to be had, or not wanted any more, nobody waits for it. Says
+    /// which deployments it showed until now.
     pub(super) fn settle_list_use(&mut self, now: Now) -> Vec<DeploymentId> {
         let ids: Vec<_> = self.accounts.keys().cloned().collect();
         let mut unlisted = Vec::new();

@@ -1,5 +1,6 @@
 //! One start an hour for a whole account: who has it, and in which order.
 
+use evenkeel::keel::call::Outcome;
 use evenkeel::keel::intent::Intent;
 use evenkeel::keel::plan::Reason;
 use evenkeel::keel::policy::{Policy, ScopeMode};
@@ -63,4 +64,16 @@ fn one_that_is_as_desired_meanwhile_leaves_the_line() {
     assert_eq!(bench.reason("b"), Reason::InSync);
     bench.live(HOUR + 5 * MINUTE, |name| if name == "a" { "running" } else { "stopped" });
     assert_eq!(bench.posts(), ["start c"]);
+}
+
+#[test]
+fn a_slot_that_is_handed_back_is_taken_by_another() {
+    let mut policy = account_wide();
+    policy.limits.status.requests = 2;
+    policy.observe.reserve = 1;
+    let mut bench = Bench::with(policy, &[("a", running()), ("b", running())]);
+    assert_eq!(bench.calls(), ["status a"]);
+    bench.pass(SECOND);
+    bench.answer("status a", Outcome::NeverLeft("no route".into()));
+    assert!(bench.until_call("status b", 2 * SECOND).is_some());
 }

@@ -382,16 +382,23 @@ impl<'a, C: Choose> World<'a, C> {
     /// A new process looks at all its deployments at once, where the budget lets it.
     fn has_looked(&mut self) -> Checked {
         let Some(keel) = &self.keel else { return Ok(()) };
-        let view = keel.view(self.clocks.now(self.time));
-        let excused =
-            view.ledger_fault.is_some() || view.accounts.iter().any(|one| one.unauthorized);
+        let now = self.clocks.now(self.time);
+        let view = keel.view(now);
+        // A slot may have become free just now.
+        let due = keel.next_wake(now.mono).is_some_and(|wake| wake.at <= now.mono);
+        let refused = view.accounts.iter().any(|account| account.unauthorized);
+        let stood_still = self.paused_until > 0;
+        let excused = due || refused || stood_still || view.ledger_fault.is_some();
         let reserve = self.setup.policy.observe.reserve;
         for one in view.deployments.iter().filter(|_| !excused) {
             let status = one.budgets.iter().find(|budget| budget.method == Method::Status);
             let kept = status.map_or(0, |one| if one.account_wide { reserve } else { 0 });
             let spare = status.is_some_and(|one| one.remaining > kept);
             if spare && !self.oracle.asked_for(&one.id) {
-                return Err(format!("{} was not looked at within {LOOKED} ms", one.id));
+                let (id, why) = (&one.id, &one.synced.message);
+                return Err(format!(
+                    "{id} was not looked at within {LOOKED} ms: {why}; {status:?}"
+                ));
             }
         }
         Ok(())
