@@ -41,13 +41,12 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// Whether the canary stands in the file once, on one line, behind `key:` or `secret:`.
+/// Whether the canary stands in the file once, behind `key:` or `secret:` at the begin of a line, and
+/// that line is no part of a longer text, which may be shown.
 fn is_credential(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
-    text.matches(CANARY).count() == 1
-        && text.lines().any(|line| {
-            let line = line.trim_start();
-            let value = ["key: ", "secret: "].iter().find_map(|key| line.strip_prefix(key));
-            value.is_some_and(|value| value.starts_with(CANARY))
-        })
+    let Some((before, _)) = text.split_once(CANARY) else { return false };
+    let line = before.rsplit(['\n', '\r']).next().unwrap_or_default().trim_start();
+    let alone = text.matches(CANARY).count() == 1 && !before.contains(['\'', '"', '|', '>', '?']);
+    alone && (line == "key: " || line == "secret: ")
 }
