@@ -178,6 +178,26 @@ fn credentials_are_refused_in_the_file_and_never_shown() {
 }
 
 #[test]
+fn a_credential_shows_in_no_report_of_a_file_that_cannot_be_read() {
+    for (text, message) in [
+        ("accounts:\n  default:\n    key: canary\n  x\n", "a `:` is missing behind this key"),
+        ("accounts:\n  default:\n    key: canary\n\tx: y\n", "found a tab"),
+        ("accounts:\n  default:\n    key: {env: K}\n    key: canary\n", "`key` is here twice"),
+        ("accounts: {}\nsecret: canary\n", "unknown key `secret`"),
+        ("accounts:\n  default:\n    secrt: canary\n", "unknown key `secrt`"),
+        ("accounts:\n  default:\n    key: { vale: canary }\n", "unknown key `vale`"),
+        ("accounts:\n  default:\n    key:\n    - canary\n", "a credential is not written here"),
+        ("accounts:\n  default:\n    url: https://u:canary@x\n  x\n", "`:` is missing"),
+    ] {
+        let report = resolve(text).unwrap_err();
+        assert!(report.contains(message) && !report.contains("canary"), "{text}{report}");
+    }
+    // Where there is none, the line is shown.
+    let report = resolve("accounts:\n  default:\n    key: { env: K }\n\tx: y\n").unwrap_err();
+    assert!(report.contains("     4 |  x: y\n"), "{report}");
+}
+
+#[test]
 fn what_an_account_lacks_is_said() {
     let report = resolve("accounts: { default: {} }\n").unwrap_err();
     for part in ["url", "key", "secret"] {

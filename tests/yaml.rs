@@ -258,3 +258,20 @@ proptest! {
         read(text.as_bytes());
     }
 }
+
+#[test]
+fn a_carriage_return_alone_ends_a_line_here_as_in_the_parser() {
+    let shown = |bytes: &[u8]| {
+        let source = Source::new("f", bytes).map_err(|problem| problem.headline("f"))?;
+        let problem = source.parse(&mut Faults::default()).map_err(|problem| {
+            format!("{}\n{}", problem.headline("f"), problem.excerpt.unwrap_or_default())
+        });
+        problem.map(|node| dump(&node))
+    };
+    let message = "f:3:4: `[` is never closed; a `]` is missing\n     3 | b: [\n       |    ^";
+    assert_eq!(shown(b"a: 1\r\rb: [\r\nc: d"), Err(message.to_owned()));
+    let message = "f:4:2: a byte that is not UTF-8: this is not a text file in UTF-8";
+    assert_eq!(shown(b"a\r\n\n\rb\xff"), Err(message.to_owned()));
+    let conflict = shown(b"a: [\r<<<<<<< HEAD\r").unwrap_err();
+    assert!(conflict.starts_with("f:2:1: a merge conflict is left in the file"), "{conflict}");
+}

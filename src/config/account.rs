@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::{Environment, Overrides};
 use crate::api::Credentials;
 use crate::keel::deployment::AccountId;
-use crate::yaml::{At, Entry, Faults, Fields, Kind, Node, Place};
+use crate::yaml::{At, Faults, Fields, Kind, Node, Place};
 
 /// How the real base URL ends.
 const BASE_END: &str = "/public_api/v1";
@@ -166,30 +166,6 @@ fn credential(
         ),
     );
     None
-}
-
-/// Where a file holds what nobody may see: credentials written out, and URLs, which may hold some.
-pub(super) fn secrets(root: &Node) -> Vec<Place> {
-    let mut places = Vec::new();
-    let Kind::Map(sections) = &root.kind else { return places };
-    let accounts = sections.iter().filter(|entry| &*entry.key == "accounts");
-    for account in accounts.flat_map(|section| entries(&section.value)) {
-        for entry in entries(&account.value) {
-            let literal = entries(&entry.value).is_empty();
-            let login = entry.value.word().is_ok_and(|word| word.contains('@'));
-            if literal && (matches!(&*entry.key, "key" | "secret") || login) {
-                places.push(entry.value.place);
-            }
-        }
-    }
-    places
-}
-
-fn entries(node: &Node) -> &[Entry] {
-    match &node.kind {
-        Kind::Map(entries) => entries,
-        Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) | Kind::List(_) => &[],
-    }
 }
 
 /// Puts what flags and environment say over the default account.

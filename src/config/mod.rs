@@ -2,6 +2,7 @@
 
 mod account;
 mod file;
+mod secrets;
 
 pub use account::{Account, CredentialsError, SecretSource};
 
@@ -101,10 +102,15 @@ impl Settings {
         let mut faults = Faults::default();
         let one = |problem| Report::one(name, problem);
         let mut source = bytes.map(|bytes| Source::new(name, bytes)).transpose().map_err(one)?;
+        let suspects = source.as_mut().is_some_and(secrets::hide_suspects);
         let root = source.as_ref().map(|source| source.parse(&mut faults)).transpose();
-        let root = root.map_err(one)?;
+        let root = root.map_err(|mut problem| {
+            // A credential may go on in the lines below, and nobody knows where it ends.
+            problem.excerpt = problem.excerpt.filter(|_| !suspects);
+            one(problem)
+        })?;
         if let (Some(source), Some(root)) = (&mut source, &root) {
-            source.mask(account::secrets(root));
+            source.mask(secrets::places(root));
         }
         let beside = beside.unwrap_or_default();
         let mut file = file::read(root.as_ref(), &beside, &mut faults);

@@ -33,7 +33,7 @@ impl Source {
 
     /// What a merge in Git leaves behind when nobody has looked.
     fn conflict(&self) -> Option<Problem> {
-        let index = self.text.lines().position(|line| line.starts_with("<<<<<<< "))?;
+        let index = self.line_that_begins("<<<<<<< ")?;
         let line = u32::try_from(index).ok()?.saturating_add(1);
         let place = Place { line, column: 1, start: 0, length: 7 };
         let message = "a merge conflict is left in the file; resolve it".to_owned();

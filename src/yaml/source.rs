@@ -45,8 +45,7 @@ impl Source {
         if let Some(at) = text.find('\0') {
             return Err(not_text(&text[..at], "a NUL byte"));
         }
-        let begins = text.match_indices('\n').map(|(at, _)| at + 1);
-        let lines = std::iter::once(0).chain(begins).collect();
+        let lines = begins(text).collect();
         Ok(Self { name: name.into(), text: text.into(), lines, masked: Vec::new() })
     }
 
@@ -60,12 +59,17 @@ impl Source {
         self.masked.sort_by_key(|range| (range.start, range.end));
     }
 
+    /// The first line that begins with `words`, from 0.
+    pub(super) fn line_that_begins(&self, words: &str) -> Option<usize> {
+        self.lines.iter().position(|start| self.text[*start..].starts_with(words))
+    }
+
     /// The line of a place with a caret below, or nothing if the line does not exist.
     pub fn excerpt(&self, place: Place) -> Option<String> {
         let index = usize::try_from(place.line).ok()?.checked_sub(1)?;
         let start = *self.lines.get(index)?;
-        let end = self.lines.get(index + 1).map_or(self.text.len(), |next| next - 1);
-        let line = self.text.get(start..end)?.trim_end_matches('\r');
+        let end = self.lines.get(index + 1).map_or(self.text.len(), |next| *next);
+        let line = self.text.get(start..end)?.trim_end_matches(['\r', '\n']);
         let column = (place.column as usize).saturating_sub(1);
         let at = line.char_indices().nth(column).map_or(line.len(), |(at, _)| at);
         let length = (place.length as usize).min(line.len() - at);
@@ -106,6 +110,16 @@ impl Source {
     }
 }
 
+/// The byte at which each line begins. The parser's lines end as YAML says: a carriage return alone
+/// ends one, too, and if it did not here, the line shown would be another one than the line named.
+fn begins(text: &str) -> impl Iterator<Item = usize> {
+    let bytes = text.as_bytes();
+    let ends = move |at: &usize| {
+        bytes[*at] == b'\n' || bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n')
+    };
+    std::iter::once(0).chain((0..bytes.len()).filter(ends).map(|at| at + 1))
+}
+
 /// How many masks may lie over each other: a key's value that is itself an alias's target.
 const MASKS_NESTED: usize = 4;
 
@@ -124,13 +138,10 @@ pub(crate) fn too_large() -> String {
 }
 
 fn not_text(good: &str, what: &str) -> Problem {
-    let line = good.matches('\n').count() + 1;
-    let column = good.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    let place = Place {
-        line: u32::try_from(line).unwrap_or(u32::MAX),
-        column: u32::try_from(column).unwrap_or(u32::MAX),
-        ..Place::default()
-    };
+    let (line, start) = (1..).zip(begins(good)).last().unwrap_or((1, 0));
+    let column = good[start..].chars().count() + 1;
+    let place =
+        Place { line, column: u32::try_from(column).unwrap_or(u32::MAX), ..Place::default() };
     let message = format!("{what}: this is not a text file in UTF-8");
     Problem { at: At::Place(place), message, excerpt: None }
 }

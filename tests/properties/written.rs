@@ -1,0 +1,61 @@
+//! A desired file written out from what it asks for.
+
+use std::collections::BTreeMap;
+
+use evenkeel::keel::deployment::DeploymentId;
+use evenkeel::keel::intent::{Intent, Override, Suspend, Wanted};
+use evenkeel::keel::time::Wall;
+use jiff::Timestamp;
+
+/// Each key written out in block style; every text in quotes.
+pub(crate) fn written(intents: &BTreeMap<DeploymentId, Intent>) -> String {
+    if intents.is_empty() {
+        return "deployments: {}\n".to_owned();
+    }
+    let mut out = String::from("deployments:\n");
+    for (id, intent) in intents {
+        let Intent { account, name, wanted: Wanted::Fixed(state), protect, suspend, exception } =
+            intent;
+        let account = quoted(account.as_str());
+
+        out.push_str(&format!("  \"{id}\":\n    state: {state}\n    account: {account}\n"));
+        out.push_str(&format!("    protect: {protect}\n"));
+        if let Some(name) = name {
+            out.push_str(&format!("    name: {}\n", quoted(name)));
+        }
+        if let Some(Suspend { reason, until }) = suspend {
+            out.push_str(&format!("    suspend:\n      reason: {}\n", quoted(reason)));
+            if let Some(until) = until {
+                out.push_str(&format!("      until: {}\n", instant(*until)));
+            }
+        }
+        if let Some(Override { state, until, reason }) = exception {
+            let until = instant(*until);
+            out.push_str(&format!("    override:\n      state: {state}\n      until: {until}\n"));
+            if let Some(reason) = reason {
+                out.push_str(&format!("      reason: {}\n", quoted(reason)));
+            }
+        }
+    }
+    out
+}
+
+/// To the millisecond, unlike `Wall`'s own text.
+fn instant(wall: Wall) -> String {
+    Timestamp::from_millisecond(wall.millis()).map_or_else(|_| wall.to_string(), |t| t.to_string())
+}
+
+/// Whatever is not plain ASCII is escaped, so that no rule about line breaks or printable
+/// characters comes into it.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            ' '..='~' => out.push(c),
+            _ => out.push_str(&format!("\\U{:08X}", u32::from(c))),
+        }
+    }
+    out.push('"');
+    out
+}
