@@ -5,6 +5,11 @@
 mod commands;
 mod crashes;
 mod daemon;
+mod disk;
 mod files;
 mod harness;
+mod misbehaviour;
+mod pauses;
+mod rogue;
 mod secrets;
+mod system;
