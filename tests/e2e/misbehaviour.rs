@@ -57,7 +57,7 @@ fn suffers(manner: &Manner, expected: &str) {
     wait("a start that comes to nothing", || {
         let (_, metrics) = daemon.get("/metrics");
         let failed = |line: &str| {
-            line.starts_with("evenkeel_actions_total{action=\"start\",deployment=\"w41b11c0\"")
+            line.starts_with("evenkeel_actions_total{deployment=\"w41b11c0\",action=\"start\"")
                 && !line.contains("accepted")
                 && !line.ends_with(" 0")
         };

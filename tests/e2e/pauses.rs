@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::harness::{World, wait};
-use crate::system::Spoiler;
+use crate::system::{Spoiler, by};
 
 /// Longer than `observe.confirm_within`, in microseconds, as strace wants it.
 const TOO_LONG: u32 = 1_500_000;
@@ -27,7 +27,7 @@ fn a_pause_between_deciding_and_sending_sends_nothing() {
     world.desire("  w41b11c0: stopped\n");
     let lapsed = || {
         let (_, metrics) = daemon.get("/metrics");
-        let name = "evenkeel_actions_total{action=\"stop\",deployment=\"w41b11c0\",\
+        let name = "evenkeel_actions_total{deployment=\"w41b11c0\",action=\"stop\",\
                     outcome=\"never_left\"} ";
         let line = metrics.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
         line.and_then(|count| count.parse::<f64>().ok())
@@ -55,7 +55,10 @@ fn a_pause_after_each_commit_sends_nothing() {
     world.desire("  w41b11c0: stopped\n");
     let lapsed = || {
         let (_, metrics) = daemon.get("/metrics");
-        metrics.lines().filter(|line| line.contains("code=\"never_left\"")).count()
+        metrics
+            .lines()
+            .filter(|line| line.contains("code=\"never_left\"") && !line.ends_with(" 0"))
+            .count()
     };
     wait("calls that lapse", || (lapsed() > 0).then_some(()));
     assert_eq!(world.arrivals(), arrivals);
@@ -63,6 +66,30 @@ fn a_pause_after_each_commit_sends_nothing() {
     daemon.converges(1);
     assert_eq!(world.audit()["redundant_posts"], 0);
     world.assert_within_budget();
+}
+
+/// The answer is in the process, and the process sleeps, or its whole machine does: what the answer
+/// says is true no longer.
+#[test]
+fn an_answer_that_was_slept_over_is_not_acted_on() {
+    let world = World::new(&["--deployments", "1", "--no-list"]);
+    world.configure("observe: {", "observe: { list: never,");
+    world.desire("  w41b11c0: stopped\n");
+    let log = world.scratch.path("trace");
+    let daemon = world.run_with(|command| {
+        let inject = "inject=recvfrom:delay_exit=2500000:when=1";
+        let strace = ["strace", "-D", "-f", "-o", log.to_str().unwrap()];
+        let traced = [&strace[..], &["-e", "trace=recvfrom", "-e", inject]].concat();
+        *command = by(&traced, command);
+    });
+    wait("a read under way", || world.audit()["requests"]["status"].is_object().then_some(()));
+    // Not before its answer has been made, which is at once.
+    world.lets_pass(Duration::from_millis(300));
+    world.console("w41b11c0", "stopped");
+    daemon.converges(1);
+    assert_eq!(world.posts(), Vec::<String>::new());
+    let (_, output) = daemon.terminate();
+    assert!(output.contains("too late to say how things are now"), "{output}");
 }
 
 /// The answer lies in the socket while the process is stopped, and the world moves on: what it says
