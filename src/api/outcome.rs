@@ -100,7 +100,7 @@ pub(super) fn in_time(outcome: Outcome, took: Duration, timeout: Duration) -> Ou
             let fault = format!("it came after {took}, too late to say how things are now");
             Outcome::Answered { code, retry_after, body: Body::Unreadable(fault.into()) }
         }
-        outcome => outcome,
+        Outcome::Answered { .. } | Outcome::Unanswered(_) | Outcome::NeverLeft(_) => outcome,
     }
 }
 

@@ -13,3 +13,4 @@ mod pauses;
 mod rogue;
 mod secrets;
 mod system;
+mod wall_clock;

@@ -134,12 +134,12 @@ impl Shared {
     }
 
     fn serve(&self, mut stream: TcpStream) {
-        match self.manner("") {
-            Manner::Slam => return,
-            Manner::Greet(bytes) => {
-                let _ = stream.write_all(&bytes);
-            }
-            _ => (),
+        let manner = self.manner("");
+        if matches!(manner, Manner::Slam) {
+            return;
+        }
+        if let Manner::Greet(bytes) = manner {
+            let _ = stream.write_all(&bytes);
         }
         while let Some(head) = self.read_head(&mut stream) {
             if !self.answer(&mut stream, &head) {

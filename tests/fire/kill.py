@@ -234,7 +234,7 @@ def main():
         world = World(os.path.abspath(args.binary), args.seed, number)
         try:
             audit = play(world, min(KILLS_A_WORLD, args.kills - kills))
-        except (Violation, KeyboardInterrupt) as violation:
+        except Violation as violation:
             print(f"VIOLATION in world {number} after {world.kills} kills: {violation}")
             try:
                 print(json.dumps(ask(f"{world.host}/_sim/audit")))
@@ -244,9 +244,9 @@ def main():
             print(f"kept: {world.scratch} (evenkeel.yaml, desired.yaml, log, state)")
             print(f"repeat: {sys.argv[0]} --seed {args.seed} --world {number} "
                   f"--kills {KILLS_A_WORLD} --binary {args.binary}", flush=True)
-            world.end()
             sys.exit(1)
-        world.end()
+        finally:
+            world.end()
         shutil.rmtree(world.scratch)
         for method, outcomes in audit["requests"].items():
             arrivals[method] += sum(outcomes.values())
