@@ -140,6 +140,11 @@ fn pauses(seed: u64) {
         world.console("w41b11c0", wish);
         world.lets_pass(Duration::from_millis(2500 + (chance >> 40) % 2000));
         daemon.process.signal(Signal::CONT);
+        wait("the edit to be seen", || {
+            let view = daemon.view();
+            let one = view["deployments"].as_array()?.iter().find(|one| one["id"] == "w41b11c0")?;
+            (one["desired"]["state"] == wish).then_some(())
+        });
         daemon.converges(2);
     }
     assert_eq!(world.audit()["redundant_posts"], 0, "seed {seed}: {:#}", world.audit());
