@@ -119,7 +119,7 @@ fn a_disk_that_is_read_only_from_the_start_is_said_and_mended() {
     let arrivals = world.arrivals();
     let remount = |how: &str| {
         let state = world.scratch.path("state");
-        mounts.run(&format!("mount -o remount,{how} {}", state.display()));
+        mounts.run(&format!("mount -o remount,bind,{how} {}", state.display()));
     };
     remount("ro");
     let output = mounts.enter(&world.command(&["run"])).output().unwrap();

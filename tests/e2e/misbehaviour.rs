@@ -43,7 +43,10 @@ fn says(world: &World, daemon: &Daemon, what: &str) {
 fn suffers(manner: &Manner, expected: &str) {
     let world = World::new(&["--deployments", "2"]);
     // A start that was answered 200 and not done is done again after that.
-    world.configure("settle_timeout: 20s", "settle_timeout: 11s");
+    world.configure(
+        "settle_warning: 10s\n  settle_timeout: 20s",
+        "settle_warning: 1s\n  settle_timeout: 3s",
+    );
     world.desire("  w41b11c0: stopped\n  b1f77113: running\n");
     let rogue = Rogue::before(&world);
     rogue.set(manner.clone(), manner.clone());
