@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -13,6 +14,9 @@ use crate::keel::intent::Manifest;
 use crate::keel::notice::chain;
 use crate::keel::reconciler::Event;
 use crate::manifest::{self, Kept, Options, Seen, Watch};
+
+/// How often the last good file is written again after that has failed.
+const KEEP_AGAIN: Duration = Duration::from_secs(2);
 
 /// The desired file under watch.
 #[derive(Clone, Debug)]
@@ -27,6 +31,8 @@ struct Follower {
     clock: Clock,
     outbox: mpsc::UnboundedSender<Command>,
     in_force: bool,
+    /// The last good content, while it could not be kept.
+    owed: Option<Arc<[u8]>>,
 }
 
 impl Desired {
@@ -44,11 +50,18 @@ impl Desired {
             clock,
             outbox,
             in_force: false,
+            owed: None,
         };
         tokio::spawn(async move {
-            while let Some(seen) = seen.recv().await {
-                if !follower.take(&seen) {
-                    return;
+            loop {
+                tokio::select! {
+                    seen = seen.recv() => match seen {
+                        Some(seen) if follower.take(&seen) => (),
+                        Some(_) | None => return,
+                    },
+                    () = tokio::time::sleep(KEEP_AGAIN), if follower.owed.is_some() => {
+                        follower.keep_again();
+                    }
                 }
             }
         });
@@ -67,7 +80,7 @@ impl Follower {
         let refused = match seen {
             Seen::Text(bytes) => match self.parse(&self.name, bytes) {
                 Ok(manifest) => {
-                    self.keep(bytes);
+                    self.keep(bytes.clone());
                     return self.accept(manifest);
                 }
                 Err(report) => report,
@@ -88,10 +101,19 @@ impl Follower {
         Ok(manifest)
     }
 
-    fn keep(&self, bytes: &[u8]) {
+    fn keep(&mut self, bytes: Arc<[u8]>) {
+        self.owed = None;
         // The file itself is good; what is at stake is only the next start.
-        if let Err(error) = self.kept.save(bytes) {
-            tracing::warn!("{}", chain(&error));
+        if let Err(error) = self.kept.save(&bytes) {
+            tracing::warn!("{}; tried again until it works", chain(&error));
+            self.owed = Some(bytes);
+        }
+    }
+
+    fn keep_again(&mut self) {
+        if self.owed.as_ref().is_some_and(|bytes| self.kept.save(bytes).is_ok()) {
+            self.owed = None;
+            tracing::info!("the last good desired file is kept: {}", shown(&self.kept.path()));
         }
     }
 

@@ -98,6 +98,7 @@ impl Client {
         crash::point("api:before-send");
         let began = Instant::now();
         let deadline = began + self.timeout;
+        let asked = clock.now().mono;
         let gate = Gate::new(clock, send_by);
         let head = self.head(id, &call, gate.clone(), deadline).await;
         let took = gate.connected().unwrap_or(began).elapsed();
@@ -106,7 +107,9 @@ impl Client {
             Ok(response) => {
                 // The server has the request, and nothing that it said has been made known yet.
                 crash::point("api:after-send");
-                outcome::answered(&call.request, response, deadline, clock.now().wall).await
+                let outcome =
+                    outcome::answered(&call.request, response, deadline, clock.now().wall).await;
+                outcome::in_time(outcome, clock.now().mono.since(asked), self.timeout)
             }
         };
         crash::point("api:after-answer");

@@ -89,6 +89,21 @@ pub(super) async fn answered(
     Outcome::Answered { code: status.as_u16(), retry_after, body }
 }
 
+/// What an answer shows was so when it was made. A process that was stopped, or whose machine was
+/// suspended, finds it after any time, and a timer that does not count suspend lets it pass.
+pub(super) fn in_time(outcome: Outcome, took: Duration, timeout: Duration) -> Outcome {
+    match outcome {
+        Outcome::Answered { code, retry_after, body: Body::Deployment(_) | Body::Fleet { .. } }
+            if took > timeout =>
+        {
+            let took = format_duration(took);
+            let fault = format!("it came after {took}, too late to say how things are now");
+            Outcome::Answered { code, retry_after, body: Body::Unreadable(fault.into()) }
+        }
+        Outcome::Answered { .. } | Outcome::Unanswered(_) | Outcome::NeverLeft(_) => outcome,
+    }
+}
+
 /// All of a body, or why there is no such thing.
 async fn read(mut response: Response, limit: usize, deadline: Instant) -> Result<Vec<u8>, String> {
     let too_long = || format!("the body is longer than {} KiB", limit / 1024);

@@ -216,6 +216,7 @@ pub async fn run(args: SimulateArgs, shutdown: impl Future<Output = ()>) -> Resu
         "Simulated Deployment Management API: {base}\n\
          \x20 try:   curl -u {key}:{secret} {base}/deployments/{first}\n\
          \x20 set:   curl -X POST http://{own}/_sim/deployments/{first}/stopped\n\
+         \x20 mend:  curl -X POST http://{own}/_sim/faults/off\n\
          \x20 audit: curl http://{own}/_sim/audit\n"
     );
     // A reader that has gone away is no reason to stop serving.

@@ -102,6 +102,7 @@ pub(super) enum Route<'a> {
     Audit,
     Fleet,
     Set { deployment: &'a str, status: &'a str },
+    Faults { on: bool },
     WrongVerb,
     Unknown,
 }
@@ -122,9 +123,14 @@ impl<'a> Route<'a> {
             {
                 Self::Set { deployment, status }
             }
-            (_, ["_sim", "audit" | "deployments"] | ["_sim", "deployments", _, _]) => {
-                Self::WrongVerb
-            }
+            ("POST", ["_sim", "faults", "on"]) => Self::Faults { on: true },
+            ("POST", ["_sim", "faults", "off"]) => Self::Faults { on: false },
+            (
+                _,
+                ["_sim", "audit" | "deployments"]
+                | ["_sim", "deployments", _, _]
+                | ["_sim", "faults", "on" | "off"],
+            ) => Self::WrongVerb,
             _ => Self::Unknown,
         }
     }
@@ -207,6 +213,9 @@ mod tests {
             ("POST /_sim/audit", Route::WrongVerb),
             ("POST /_sim/deployments/a/failed", Route::Set { deployment: "a", status: "failed" }),
             ("GET /_sim/deployments/a/failed", Route::WrongVerb),
+            ("POST /_sim/faults/off", Route::Faults { on: false }),
+            ("GET /_sim/faults/on", Route::WrongVerb),
+            ("POST /_sim/faults/maybe", Route::Unknown),
             ("GET /", Route::Unknown),
         ] {
             let (verb, path) = line.split_once(' ').unwrap();

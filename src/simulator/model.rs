@@ -35,6 +35,8 @@ pub struct Service {
     drifts: Rng,
     next_drift: Option<Duration>,
     storm_until: Duration,
+    /// Whether there are faults at present. Latency is none and stays.
+    faulty: bool,
     now: Duration,
 }
 
@@ -76,6 +78,7 @@ impl Service {
             drifts,
             next_drift: None,
             storm_until: Duration::ZERO,
+            faulty: true,
             now: Duration::ZERO,
             options,
         };
@@ -92,10 +95,16 @@ impl Service {
     /// that time, whether its client still waits or not.
     pub fn transit(&mut self, call: &Call) -> Duration {
         match Route::of(call) {
-            Route::Api { method, .. } => self.options.faults.transit(method, &mut self.transits),
-            Route::Audit | Route::Fleet | Route::Set { .. } | Route::WrongVerb | Route::Unknown => {
-                Duration::ZERO
+            Route::Api { method, .. } => {
+                let late = self.options.faults.transit(method, &mut self.transits);
+                if self.faulty { late } else { self.options.faults.latency / 2 }
             }
+            Route::Audit
+            | Route::Fleet
+            | Route::Set { .. }
+            | Route::Faults { .. }
+            | Route::WrongVerb
+            | Route::Unknown => Duration::ZERO,
         }
     }
 
@@ -112,6 +121,10 @@ impl Service {
                 } else {
                     self.problem(404)
                 }
+            }
+            Route::Faults { on } => {
+                self.faulty = on;
+                Reply::json(200, &on)
             }
             Route::WrongVerb => self.problem_of_a_stranger(405),
             Route::Unknown => self.problem_of_a_stranger(404),
@@ -174,7 +187,8 @@ impl Service {
         let redundant = action(method).is_some_and(|action| {
             self.fleet.get(id).is_some_and(|deployment| deployment.status != action.needs())
         });
-        let (instead, spoilt) = self.options.faults.deal(method, &mut self.faults);
+        let dealt = self.options.faults.deal(method, &mut self.faults);
+        let (instead, spoilt) = if self.faulty { dealt } else { Default::default() };
         let reply = match instead {
             Some(Instead::Reset) => Reply::reset(),
             Some(Instead::StormBegins) => {
@@ -268,7 +282,7 @@ impl Service {
     }
 
     fn storms_on(&self, method: Method) -> bool {
-        self.now < self.storm_until && self.options.faults.cover(method)
+        self.faulty && self.now < self.storm_until && self.options.faults.cover(method)
     }
 
     fn storm(&self) -> Reply {

@@ -32,23 +32,52 @@ fn a_crash_at_each_named_point_loses_nothing() {
     });
 }
 
+/// `tests/fire/kill.py` does it a thousand times, and worse.
 #[test]
-fn a_crash_loop_stays_within_the_budget_and_converges() {
-    let world = World::new(&["--deployments", "3"]);
-    world.desire("  w41b11c0: stopped\n  b1f77113: stopped\n  mdfba81f: running\n");
-    // Moments of chance, the same in each run: from no time at all to far into the work.
-    let mut chance = 0x9e37_79b9_u64;
-    for round in 0..12 {
+fn a_hundred_kills_at_chance_moments_stay_within_the_budget_and_converge() {
+    std::thread::scope(|scope| {
+        for seed in 1..=4 {
+            scope.spawn(move || is_killed(25, seed));
+        }
+    });
+}
+
+/// Moments of chance, the same in each run: from no time at all to far into the work.
+fn is_killed(times: u32, seed: u64) {
+    let number = seed.to_string();
+    let mut flags = vec!["--deployments", "3", "--jitter", "20ms", "--seed", &number];
+    for fault in ["--lost", "--reset", "--gateway", "--late-answer", "--late-arrival"] {
+        flags.extend([fault, "0.1"]);
+    }
+    flags.extend(["--late-by", "200ms", "--storm", "0.02", "--storm-for", "500ms"]);
+    let world = World::new(&flags);
+    world.configure(
+        "settle_timeout: 20s\n",
+        "settle_timeout: 20s\nguards: { contested: { reversals: 1000, within: 24h } }\n",
+    );
+    let mut chance = seed;
+    let mut below = |bound: u64| {
+        chance =
+            chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (chance >> 33) % bound
+    };
+    let word = |bit: u64| ["stopped", "running"][usize::from(bit != 0)];
+    for round in 0..times {
+        if round % 5 == 0 {
+            let (first, second) = (word(below(2)), word(below(2)));
+            world.desire(&format!(
+                "  w41b11c0: {first}\n  b1f77113: {second}\n  mdfba81f: running\n"
+            ));
+        }
         if round % 4 == 3 {
             world.console("mdfba81f", "stopped");
         }
-        let daemon = world.run();
-        chance =
-            chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let moment = std::time::Duration::from_millis((chance >> 33) % 400);
-        std::thread::sleep(moment);
-        daemon.process.kill();
+        let daemon = crate::harness::Process::start(&mut world.command(&["run"]));
+        let longest = [20, 100, 400][usize::try_from(below(3)).unwrap()];
+        std::thread::sleep(std::time::Duration::from_millis(below(longest)));
+        daemon.kill();
     }
+    world.mend();
     let daemon = world.run();
     daemon.converges(3);
     world.assert_within_budget();

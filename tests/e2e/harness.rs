@@ -82,7 +82,7 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let output = Arc::new(Mutex::new(String::new()));
         let collect = |stream: Box<dyn std::io::Read + Send>| {
             let output = output.clone();
@@ -99,6 +99,10 @@ impl Process {
             collect(Box::new(child.stderr.take().unwrap())),
         ];
         Self { child, output, readers }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// All that it has printed so far.
@@ -232,7 +236,28 @@ impl World {
         assert!((200..300).contains(&code), "{code} {body}");
     }
 
-    fn host(&self) -> String {
+    /// Ends the simulator's faults.
+    pub(crate) fn mend(&self) {
+        assert_eq!(http(&self.host(), "POST", "/_sim/faults/off").0, 200);
+    }
+
+    /// How many calls have arrived, whatever became of them.
+    pub(crate) fn arrivals(&self) -> u64 {
+        let audit = self.audit();
+        let methods = audit["requests"].as_object().unwrap().values();
+        methods
+            .flat_map(|codes| codes.as_object().unwrap().values().map(|n| n.as_u64().unwrap()))
+            .sum()
+    }
+
+    /// Waits until so much time has passed at the simulator.
+    pub(crate) fn lets_pass(&self, time: Duration) {
+        let at = || self.audit()["at_ms"].as_u64().unwrap();
+        let end = at() + u64::try_from(time.as_millis()).unwrap();
+        wait("time to pass at the simulator", || (at() >= end).then_some(()));
+    }
+
+    pub(crate) fn host(&self) -> String {
         self.base.trim_start_matches("http://").split('/').next().unwrap().to_owned()
     }
 
@@ -324,7 +349,7 @@ pub(crate) fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn now() -> Duration {
+pub(crate) fn now() -> Duration {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap())
 }

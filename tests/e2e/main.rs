@@ -5,6 +5,12 @@
 mod commands;
 mod crashes;
 mod daemon;
+mod disk;
 mod files;
 mod harness;
+mod misbehaviour;
+mod pauses;
+mod rogue;
 mod secrets;
+mod system;
+mod wall_clock;

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use evenkeel::simulator::{Delivery, Faults, Method, Options, Reply, RetryAfter, Service};
+use evenkeel::simulator::{Call, Delivery, Faults, Method, Options, Reply, RetryAfter, Service};
 
-use crate::{A, B, call, send, with, word};
+use crate::{A, B, call, seconds, send, with, word};
 
 fn faulty(faults: Faults) -> Service {
     with(|options| {
@@ -166,4 +166,22 @@ fn chance_keeps_to_its_measure_and_its_seed() {
     assert_ne!(first, codes(8));
     let mut sure = faulty(Faults::default());
     assert_eq!(send(&mut sure, 0.0, &format!("status {B}")).status, 200);
+}
+
+#[test]
+fn faults_can_be_turned_off_and_on_again() {
+    let mut service = faulty(Faults {
+        storm: 1.0,
+        late_arrival: 1.0,
+        latency: seconds(2.0),
+        ..Faults::default()
+    });
+    let late = service.transit(&call("status w41b11c0"));
+    assert_eq!(send(&mut service, 0.0, "status w41b11c0").status, 429);
+    service.handle(&Call::new("POST", "/_sim/faults/off"), seconds(1.0));
+    assert_eq!(send(&mut service, 1.0, "status w41b11c0").status, 200);
+    assert_eq!(service.transit(&call("status w41b11c0")), seconds(1.0));
+    service.handle(&Call::new("POST", "/_sim/faults/on"), seconds(2.0));
+    assert_eq!(send(&mut service, 2.0, "status w41b11c0").status, 429);
+    assert_eq!(service.transit(&call("status w41b11c0")), late);
 }
