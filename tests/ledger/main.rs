@@ -9,14 +9,8 @@ mod files;
 mod memory;
 mod records;
 
-use std::cell::RefCell;
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
-
-use evenkeel::keel::record::Record;
-
-use crate::memory::{Memory, State};
 
 /// A directory of its own, gone with the test.
 #[derive(Debug)]
@@ -40,31 +34,5 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-impl Memory {
-    pub(crate) fn holding(bytes: &[u8]) -> Self {
-        let state = State {
-            exists: true,
-            written: bytes.to_vec(),
-            durable: bytes.to_vec(),
-            ..State::default()
-        };
-        Self(Rc::new(RefCell::new(state)))
-    }
-
-    pub(crate) fn written(&self) -> Vec<u8> {
-        self.0.borrow().written.clone()
-    }
-
-    /// As after a power cut.
-    pub(crate) fn power_cut(&self) -> Self {
-        Self::holding(&self.0.borrow().durable)
-    }
-
-    /// What the next process would read.
-    pub(crate) fn records(&self) -> Vec<Record> {
-        Self::holding(&self.written()).open().unwrap().2
     }
 }

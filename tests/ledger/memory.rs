@@ -37,6 +37,30 @@ pub(crate) struct Memory(pub(crate) Rc<RefCell<State>>);
 pub(crate) type MemoryLedger = Journal<Memory>;
 
 impl Memory {
+    pub(crate) fn holding(bytes: &[u8]) -> Self {
+        let state = State {
+            exists: true,
+            written: bytes.to_vec(),
+            durable: bytes.to_vec(),
+            ..State::default()
+        };
+        Self(Rc::new(RefCell::new(state)))
+    }
+
+    pub(crate) fn written(&self) -> Vec<u8> {
+        self.0.borrow().written.clone()
+    }
+
+    /// As after a power cut.
+    pub(crate) fn power_cut(&self) -> Self {
+        Self::holding(&self.0.borrow().durable)
+    }
+
+    /// What the next process would read.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        Self::holding(&self.written()).open().unwrap().2
+    }
+
     pub(crate) fn open(&self) -> Result<(MemoryLedger, Recovery, Vec<Record>), OpenError> {
         let mut records = Vec::new();
         let (ledger, recovery) = Journal::on(self.clone(), |record| records.push(record))?;
