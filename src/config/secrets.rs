@@ -9,8 +9,8 @@ const KEYS: [&str; 2] = ["key", "secret"];
 /// What tells where a credential is instead.
 const SOURCES: [&str; 2] = ["env", "file"];
 
-/// Forbids what looks like a credential in the text, so that it is hidden even where the text is not
-/// YAML, or a value is dropped because its key comes twice. Whether there was any.
+/// Forbids what looks like a credential in the text, so that it is hidden even where the text is
+/// not YAML, or a value is dropped because its key comes twice. Whether there was any.
 pub(super) fn hide_suspects(source: &mut Source) -> bool {
     let text = source.text.clone();
     let mut places = Vec::new();

@@ -209,7 +209,10 @@ proptest! {
     }
 
     #[test]
-    fn only_known_accounts_are_accepted(intents in fleet(), without in any::<prop::sample::Index>()) {
+    fn only_known_accounts_are_accepted(
+        intents in fleet(),
+        without in any::<prop::sample::Index>(),
+    ) {
         let text = written(&intents);
         let mut known: Vec<_> = intents.values().map(|intent| intent.account.clone()).collect();
         known.push(AccountId::new("another"));

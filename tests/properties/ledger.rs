@@ -24,7 +24,10 @@ proptest! {
     #![proptest_config(crate::repeatable(48))]
 
     #[test]
-    fn what_is_written_reads_back(batches in vec(vec(record(), 0..8), 0..8), compact in any::<bool>()) {
+    fn what_is_written_reads_back(
+        batches in vec(vec(record(), 0..8), 0..8),
+        compact in any::<bool>(),
+    ) {
         let disk = Memory::default();
         let (mut ledger, ..) = disk.open().unwrap();
         for batch in &batches {
@@ -90,7 +93,10 @@ proptest! {
     #[test]
     fn no_bytes_behind_a_good_header_panic(
         records in vec(record(), 0..3),
-        tail in prop_oneof![vec(any::<u8>(), 1..200), "[0-9a-f {}\":,\n]{1,200}".prop_map(Vec::from)],
+        tail in prop_oneof![
+            vec(any::<u8>(), 1..200),
+            "[0-9a-f {}\":,\n]{1,200}".prop_map(Vec::from),
+        ],
     ) {
         let good = ledger_of(&records);
         let text = [&good[..], &tail].concat();

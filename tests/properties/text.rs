@@ -52,7 +52,8 @@ const PIECES: [&str; 44] = [
     "ä€😀\u{85}\u{2028}\r",
 ];
 
-/// Bytes that are no text, texts of anything, soups of [`PIECES`], and `file` with a piece replaced.
+/// Bytes that are no text, texts of anything, soups of [`PIECES`], and `file` with a piece
+/// replaced.
 pub(crate) fn wrong(file: &'static str) -> impl Strategy<Value = Vec<u8>> {
     let soup = vec(select(&PIECES[..]), 0..60).prop_map(|pieces| pieces.concat().into_bytes());
     let mangled = (any::<Index>(), 0usize..8, select(&PIECES[..])).prop_map(

@@ -72,7 +72,7 @@ fuzz_target!(|data: &[u8]| {
             json.iter().for_each(|json| assert_eq!(said(json).as_ref(), Some(&facts)));
         }
         (Request::List, Body::Fleet { entries, unreadable }) if told < 300 => {
-            // A number that JSON allows and this reader of it does not, in a field that is not used.
+            // A number too large for this reader may stand in a field that is not used.
             let Some(json) = json else { return };
             let list = json.as_array().expect("a list was taken from something else");
             assert_eq!(list.len(), entries.len() + unreadable);

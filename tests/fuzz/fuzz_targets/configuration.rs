@@ -41,7 +41,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// Whether the canary stands in the file once, behind `key:` or `secret:` at the begin of a line, and
+/// Whether the canary stands in the file once, behind a `key:` or `secret:` that begins a line, and
 /// that line is no part of a longer text, which may be shown.
 fn is_credential(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);

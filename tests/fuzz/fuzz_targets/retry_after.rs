@@ -1,5 +1,5 @@
-//! `Retry-After`. Whatever the headers and the clock say, the wait is none, or more than nothing and
-//! no more than a year; another value never makes it shorter.
+//! `Retry-After`. Whatever the headers and the clock say, the wait is none, or more than nothing
+//! and no more than a year; another value never makes it shorter.
 //!
 //! The input: eight bytes of clock, then lines: the answer's `Date`, then the values.
 #![no_main]
