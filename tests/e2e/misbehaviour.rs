@@ -156,7 +156,7 @@ fn a_redirect_is_followed_nowhere() {
 
 /// Whether the client has noticed the close when it writes is up to the scheduler.
 #[test]
-fn connections_closed_between_calls_do_not_hinder_it() {
+fn connections_closed_between_calls_or_under_one_cost_no_call_too_many() {
     let world = World::new(&["--deployments", "2"]);
     world.desire("  w41b11c0: stopped\n  b1f77113: running\n");
     let rogue = Rogue::before(&world);
@@ -165,6 +165,16 @@ fn connections_closed_between_calls_do_not_hinder_it() {
     daemon.converges(2);
     wait("a hundred calls", || (rogue.seen().len() >= 100).then_some(()));
     daemon.converges(2);
+    // And at the worst time: the connection was kept, and the next request is written to it.
+    for worst in [Manner::Hangup, Manner::Reset] {
+        rogue.set(Manner::Good, Manner::Good);
+        let calls = rogue.seen().len();
+        wait("calls on kept connections", || (rogue.seen().len() > calls + 10).then_some(()));
+        rogue.set(worst.clone(), worst);
+        says(&world, &daemon, "could not be read");
+        rogue.set(Manner::Good, Manner::Good);
+        daemon.converges(2);
+    }
     rogue.assert_within(LIMITED, |line| if line.starts_with("POST") { 1 } else { 60 });
     assert_eq!(world.posts(), ["stop w41b11c0 201"]);
     world.assert_within_budget();

@@ -1,4 +1,4 @@
-//! The system around a daemon: mounts of its own, and strace, which makes system calls fail or wait.
+//! The system around a daemon: mounts of its own, and strace, which spoils or delays system calls.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
