@@ -291,7 +291,10 @@ impl<'a, C: Choose> World<'a, C> {
         self.disk.mark(self.clocks.wall_error);
         if let Some((at @ (Crash::BeforeCommit | Crash::Torn), reboot)) = crash {
             if at == Crash::Torn {
-                let part = self.chooser.below(400);
+                let part = match self.setup.story {
+                    Story::Long => self.chooser.below(400),
+                    Story::Short | Story::CrashLoop => 0,
+                };
                 self.disk.tear(ledger.as_mut(), decision, part);
             }
             self.tell(|| format!("ends before the commit ({at:?})"));
