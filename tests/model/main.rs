@@ -108,6 +108,7 @@ fn number(name: &str, default: u8) -> u8 {
 fn probe() {
     let most = Troubles {
         crashes: number("CR", 1),
+        slow: number("SL", 1),
         lost: number("LO", 1),
         refused: number("RE", 1),
         foreign: number("FO", 1),

@@ -67,6 +67,8 @@ impl Lie {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Troubles {
     pub(crate) crashes: u8,
+    /// Ticks that a call was waited for.
+    pub(crate) slow: u8,
     /// Calls whose client gave up.
     pub(crate) lost: u8,
     /// Starts and stops whose connection could not be made.
@@ -81,7 +83,8 @@ pub(crate) struct Troubles {
 
 impl Troubles {
     pub(crate) fn sum(self) -> u8 {
-        self.crashes + self.lost + self.refused + self.foreign + self.drifts + self.edits
+        let own = self.slow + self.lost + self.refused;
+        own + self.crashes + self.foreign + self.drifts + self.edits
     }
 }
 

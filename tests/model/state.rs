@@ -112,6 +112,8 @@ pub(crate) enum Step {
     Refuse(u64),
     /// Its permit is found to have lapsed.
     Lapse(u64),
+    /// It arrives, and its answer is delivered at once.
+    Serve(u64),
     Arrive(u64),
     Answer(u64),
     /// The client gives up: no answer came in time, or the connection broke.
@@ -155,7 +157,7 @@ impl State {
         for flight in &self.flights {
             self.steps_of(flight, rules, steps);
         }
-        if self.tick < rules.horizon && self.may_pass_time() {
+        if self.tick < rules.horizon && self.may_pass_time(rules) {
             steps.push(Step::Tick);
         }
         if self.keel.is_none() {
@@ -166,20 +168,31 @@ impl State {
         }
     }
 
-    /// A client does not wait for ever, and neither does a supervisor.
-    fn may_pass_time(&self) -> bool {
+    /// Requests that somebody waits for.
+    pub(crate) fn waiting(&self) -> u8 {
+        let waits = |flight: &&Flight| !matches!(flight.stage, Stage::Late { .. });
+        u8::try_from(self.flights.iter().filter(waits).count()).unwrap()
+    }
+
+    /// A client does not wait for ever, and neither does a supervisor. That time passes while a
+    /// request is under way is a trouble.
+    fn may_pass_time(&self, rules: &Rules) -> bool {
         let waits = |flight: &Flight| match flight.stage {
             Stage::Ready { send_by, .. } => self.tick <= send_by,
             Stage::Travelling { left } | Stage::Arrived { left, .. } => self.tick < left + TIMEOUT,
             Stage::Late { .. } => true,
         };
         let down = self.keel.is_none() && self.down_since < self.tick;
-        !down && self.flights.iter().all(waits)
+        let slow = self.waiting();
+        let spared = self.spent.slow + slow <= rules.most.slow
+            && self.spent.sum() + slow <= rules.together;
+        !down && (slow == 0 || spared) && self.flights.iter().all(waits)
     }
 
     fn steps_of(&self, flight: &Flight, rules: &Rules, steps: &mut Vec<Step>) {
         let spared = self.spent.sum() < rules.together;
         let (id, most) = (flight.id, rules.most);
+        let may_lose = spared && self.spent.lost < most.lost;
         match flight.stage {
             Stage::Ready { send_by, .. } => {
                 let lapsed = send_by < self.tick;
@@ -192,13 +205,24 @@ impl State {
                     steps.push(Step::Refuse(id));
                 }
             }
-            Stage::Travelling { .. } => steps.push(Step::Arrive(id)),
-            Stage::Arrived { .. } => steps.push(Step::Answer(id)),
+            Stage::Travelling { .. } => {
+                steps.push(Step::Serve(id));
+                // With no trouble to come, nothing can happen between the two that matters.
+                if spared {
+                    steps.push(Step::Arrive(id));
+                }
+                if may_lose {
+                    steps.push(Step::GiveUp(id));
+                }
+            }
+            Stage::Arrived { left, .. } => {
+                steps.push(Step::Answer(id));
+                // Within the same tick, to give up first and to arrive late then is the same.
+                if may_lose && left < self.tick {
+                    steps.push(Step::GiveUp(id));
+                }
+            }
             Stage::Late { .. } => steps.push(Step::Arrive(id)),
-        }
-        let waits = matches!(flight.stage, Stage::Travelling { .. } | Stage::Arrived { .. });
-        if waits && spared && self.spent.lost < most.lost {
-            steps.push(Step::GiveUp(id));
         }
     }
 

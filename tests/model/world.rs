@@ -103,6 +103,10 @@ impl State {
                 next.end(rules, id, Outcome::NeverLeft("".into()));
             }
             Step::Lapse(id) => next.end(rules, id, Outcome::NeverLeft("".into())),
+            Step::Serve(id) => {
+                next.arrive(rules, met, id);
+                next.answer(rules, id);
+            }
             Step::Arrive(id) => next.arrive(rules, met, id),
             Step::Answer(id) => next.answer(rules, id),
             Step::GiveUp(id) => next.give_up(rules, id),
@@ -159,6 +163,7 @@ impl State {
     }
 
     fn pass(&mut self, rules: &Rules) {
+        self.spent.slow += self.waiting();
         self.tick += 1;
         for place in &mut self.places {
             if let Truth::Passing(to, until) = place.truth
