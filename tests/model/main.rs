@@ -22,8 +22,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use evenkeel::keel::deployment::Desired;
 use rules::{Lie, Rules, Troubles};
-use stateright::{Checker, HasDiscoveries, Model, Property};
 use state::{Promise, State, Step};
+use stateright::{Checker, HasDiscoveries, Model, Property};
 
 /// What the model came across: not a part of any state.
 #[derive(Default)]
@@ -65,18 +65,20 @@ impl Model for World {
             Property::always("no number is sent twice", |_, state: &State| {
                 state.broken != Some(Promise::Number)
             }),
-            Property::always("no request leaves before its reservation is durable", |_, state: &State| {
-                state.broken != Some(Promise::Durable)
-            }),
+            Property::always(
+                "no request leaves before its reservation is durable",
+                |_, state: &State| state.broken != Some(Promise::Durable),
+            ),
             Property::always("no start or stop but for a wish and a look", |_, state: &State| {
                 state.broken != Some(Promise::Wished)
             }),
             Property::always("no start or stop leaves on an old look", |_, state: &State| {
                 state.broken != Some(Promise::Fresh)
             }),
-            Property::always("no two of a deployment's starts and stops at a time", |_, state: &State| {
-                state.broken != Some(Promise::Alone)
-            }),
+            Property::always(
+                "no two of a deployment's starts and stops at a time",
+                |_, state: &State| state.broken != Some(Promise::Alone),
+            ),
             Property::always("a replay adds up to what the keel knew", |_, state: &State| {
                 state.broken != Some(Promise::Replay)
             }),
@@ -88,32 +90,77 @@ impl Model for World {
     }
 }
 
-fn explore(wide: bool, horizon: u8, most: Troubles, together: u8) {
-    let rules = Rules::new(wide, horizon, most, together, Lie::None);
-    let world = World { rules, wishes: [Desired::Running; 2], met: Arc::default() };
-    let met = world.met.clone();
-    let begin = std::time::Instant::now();
-    let checker = world.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
-    let (states, depth) = (checker.unique_state_count(), checker.max_depth());
-    let (late, limited) = (met.late.load(Relaxed), met.limited.load(Relaxed));
-    eprintln!("wide {wide}: {states} states of {}, depth {depth}, {late} late arrivals, {limited} 429s, {:?}", checker.state_count(), begin.elapsed());
-    checker.assert_properties();
+fn world(wide: bool, horizon: u8, most: Troubles, together: u8, lie: Lie) -> World {
+    let rules = Rules::new(wide, horizon, most, together, lie);
+    // Where both are to start at once, two that share nothing multiply and show nothing more.
+    let second = if wide { Desired::Running } else { Desired::Stopped };
+    World { rules, wishes: [Desired::Running, second], met: Arc::default() }
 }
 
-fn number(name: &str, default: u8) -> u8 {
-    std::env::var(name).ok().and_then(|t| t.parse().ok()).unwrap_or(default)
+/// Each kind of trouble that can hardly come twice within the horizon, and two of the others.
+const MOST: Troubles =
+    Troubles { crashes: 2, slow: 2, lost: 2, refused: 1, foreign: 1, drifts: 1, edits: 1 };
+
+/// Checks every history with two troubles at most, and that they were not few.
+fn every_history(wide: bool, horizon: u8, least: usize) {
+    let world = world(wide, horizon, MOST, 2, Lie::None);
+    let met = world.met.clone();
+    let checker = world.checker().threads(2).finish_when(HasDiscoveries::AnyFailures);
+    let checker = checker.spawn_bfs().join();
+    let (states, depth) = (checker.unique_state_count(), checker.max_depth());
+    let (late, limited) = (met.late.load(Relaxed), met.limited.load(Relaxed));
+    let scope = if wide { "account" } else { "deployment" };
+    eprintln!("{scope}: {states} states, {depth} steps deep; {late} late arrivals, {limited} 429s");
+    checker.assert_properties();
+    assert!(states >= least, "{states} states only: the model dies early");
+    assert!(late > 0 && limited > 0, "{late} late arrivals, {limited} 429s");
 }
 
 #[test]
-fn probe() {
-    let most = Troubles {
-        crashes: number("CR", 1),
-        slow: number("SL", 1),
-        lost: number("LO", 1),
-        refused: number("RE", 1),
-        foreign: number("FO", 1),
-        drifts: number("DR", 1),
-        edits: number("ED", 1),
-    };
-    explore(number("WIDE", 0) == 1, number("HO", 6), most, number("TO", 1));
+fn every_history_keeps_the_promises_with_limits_of_each_deployment() {
+    every_history(false, 6, 200_000);
+}
+
+#[test]
+fn every_history_keeps_the_promises_with_limits_of_the_account() {
+    every_history(true, 6, 200_000);
+}
+
+/// The fewest troubles that bring a lie to light.
+fn troubles(lie: Lie) -> Troubles {
+    let none = Troubles::default();
+    match lie {
+        Lie::None | Lie::LostSync | Lie::NarrowScope => none,
+        Lie::RefundOnTimeout => Troubles { lost: 1, ..none },
+        Lie::NoLateness => Troubles { lost: 1, drifts: 1, ..none },
+        Lie::ForgetsOpen | Lie::ShortReplay => Troubles { crashes: 1, ..none },
+        Lie::IgnoresSendBy => Troubles { slow: 2, ..none },
+        Lie::ShortWindow => Troubles { drifts: 1, ..none },
+    }
+}
+
+/// What the model is worth: each wrong rule is found, and without it the same troubles break
+/// nothing.
+#[test]
+fn every_lie_is_found() {
+    for lie in Lie::ALL {
+        let (most, wide) = (troubles(lie), lie == Lie::NarrowScope);
+        for told in [lie, Lie::None] {
+            let world = world(wide, 7, most, most.sum(), told);
+            let checker = world.checker().finish_when(HasDiscoveries::AnyFailures);
+            let checker = checker.spawn_bfs().join();
+            let failures = checker.discoveries().into_iter().filter(|(name, _)| {
+                checker.discovery_classification(name).to_string() == "counterexample"
+            });
+            let failures: Vec<_> = failures.collect();
+            let states = checker.unique_state_count();
+            if told == Lie::None {
+                assert!(failures.is_empty(), "{lie:?}: found without it, too: {failures:?}");
+                continue;
+            }
+            let (name, path) = failures.first().unwrap_or_else(|| panic!("{lie:?}: not found"));
+            let steps = path.clone().into_actions();
+            eprintln!("{lie:?}: not \"{name}\", {} steps, {states} states: {steps:?}", steps.len());
+        }
+    }
 }

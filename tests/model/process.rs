@@ -177,7 +177,8 @@ impl Disk {
         };
         records[..known].iter().for_each(|record| history.apply(record));
         if lie == Lie::ForgetsOpen {
-            let open: Vec<_> = history.open().iter().map(|(id, open)| (*id, open.reserved)).collect();
+            let open: Vec<_> =
+                history.open().iter().map(|(id, open)| (*id, open.reserved)).collect();
             for (id, at) in open {
                 history.apply(&Record::Settled { at, id, fate: Fate::NeverLeft });
             }

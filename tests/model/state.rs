@@ -184,8 +184,8 @@ impl State {
         };
         let down = self.keel.is_none() && self.down_since < self.tick;
         let slow = self.waiting();
-        let spared = self.spent.slow + slow <= rules.most.slow
-            && self.spent.sum() + slow <= rules.together;
+        let spared =
+            self.spent.slow + slow <= rules.most.slow && self.spent.sum() + slow <= rules.together;
         !down && (slow == 0 || spared) && self.flights.iter().all(waits)
     }
 

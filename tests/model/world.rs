@@ -72,8 +72,7 @@ fn place_of(call: &Call) -> usize {
 impl State {
     /// A new installation beside deployments that are both stopped, one of them wanted running.
     pub(crate) fn first(rules: &Rules, met: &Met, wishes: [Desired; 2]) -> Self {
-        let place =
-            |desired| Place { truth: Truth::Stopped, desired, seen: None, ended: 0 };
+        let place = |desired| Place { truth: Truth::Stopped, desired, seen: None, ended: 0 };
         let mut state = Self {
             tick: 0,
             boot: 1,
@@ -155,9 +154,8 @@ impl State {
 
     fn file(&self) -> Arc<Manifest> {
         let places = IDS.iter().zip(&self.places);
-        let intents = places.map(|(id, place)| {
-            (DeploymentId::parse(id).unwrap(), Intent::fixed(place.desired))
-        });
+        let intents = places
+            .map(|(id, place)| (DeploymentId::parse(id).unwrap(), Intent::fixed(place.desired)));
         let revision = format!("{}-{}", self.places[0].desired, self.places[1].desired);
         Arc::new(Manifest { revision: revision.into(), intents: intents.collect() })
     }
@@ -189,12 +187,7 @@ impl State {
     }
 
     /// What the daemon does with a decision: the ledger first, then the effects.
-    fn commit(
-        &mut self,
-        rules: &Rules,
-        decision: Decision,
-        before: impl FnOnce() -> Option<u64>,
-    ) {
+    fn commit(&mut self, rules: &Rules, decision: Decision, before: impl FnOnce() -> Option<u64>) {
         for record in decision.records() {
             if let Record::Reserved { call, .. } = record {
                 self.decided(call);
@@ -219,9 +212,10 @@ impl State {
         let opposite = place.seen.and_then(|seen| seen.truth.settled()) == Some(turned(goal));
         if place.desired != goal || !opposite {
             self.breaks(Promise::Wished);
-        } else if place.seen.is_none_or(|seen| {
-            seen.asked < place.ended || seen.delivered + CONFIRM < self.tick
-        }) {
+        } else if place
+            .seen
+            .is_none_or(|seen| seen.asked < place.ended || seen.delivered + CONFIRM < self.tick)
+        {
             self.breaks(Promise::Fresh);
         }
     }
