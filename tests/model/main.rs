@@ -2,8 +2,9 @@
 //! and the real fold over its records, in a world of a few ticks, windows of four ticks, and
 //! troubles that are few but may come at any moment.
 //!
-//! Independent of the simulation: another clock, another network, another server, other promises'
-//! wording. The simulation goes deep by chance; this goes everywhere, but not far.
+//! Independent of the simulation: another clock, another network, another server. The simulation
+//! goes deep by chance; this goes everywhere, but not far. That what is left alone comes to be as
+//! desired is left to the simulation; here each promise is one of safety.
 #![expect(
     clippy::unwrap_used,
     clippy::wildcard_enum_match_arm,

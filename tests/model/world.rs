@@ -70,7 +70,7 @@ fn place_of(call: &Call) -> usize {
 }
 
 impl State {
-    /// A new installation beside deployments that are both stopped, one of them wanted running.
+    /// A new installation, and two deployments that are both stopped.
     pub(crate) fn first(rules: &Rules, met: &Met, wishes: [Desired; 2]) -> Self {
         let place = |desired| Place { truth: Truth::Stopped, desired, seen: None, ended: 0 };
         let mut state = Self {
