@@ -119,12 +119,12 @@ fn every_history(wide: bool, horizon: u8, least: usize) {
 
 #[test]
 fn every_history_keeps_the_promises_with_limits_of_each_deployment() {
-    every_history(false, 6, 200_000);
+    every_history(false, 7, 400_000);
 }
 
 #[test]
 fn every_history_keeps_the_promises_with_limits_of_the_account() {
-    every_history(true, 6, 200_000);
+    every_history(true, 8, 400_000);
 }
 
 /// The fewest troubles that bring a lie to light.

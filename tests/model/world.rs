@@ -123,8 +123,7 @@ impl State {
             Step::Edit(place) => {
                 next.spent.edits += 1;
                 next.places[place].desired = turned(next.places[place].desired);
-                let file = next.file();
-                next.feed(rules, Event::ManifestRead(file));
+                next.read_file(rules);
             }
         }
         next.imprint(self);
@@ -152,12 +151,13 @@ impl State {
         self.broken.get_or_insert(promise);
     }
 
-    fn file(&self) -> Arc<Manifest> {
+    fn read_file(&mut self, rules: &Rules) {
         let places = IDS.iter().zip(&self.places);
         let intents = places
             .map(|(id, place)| (DeploymentId::parse(id).unwrap(), Intent::fixed(place.desired)));
         let revision = format!("{}-{}", self.places[0].desired, self.places[1].desired);
-        Arc::new(Manifest { revision: revision.into(), intents: intents.collect() })
+        let file = Manifest { revision: revision.into(), intents: intents.collect() };
+        self.feed(rules, Event::ManifestRead(Arc::new(file)));
     }
 
     fn pass(&mut self, rules: &Rules) {
@@ -307,8 +307,8 @@ impl State {
 
     fn foreign(&mut self, rules: &Rules, place: usize) {
         let Some(now) = self.places[place].truth.settled() else { return };
-        let method = Method::from(turned(now).action());
-        self.reply(rules, Arrival { tick: self.tick, method, place, ours: false });
+        let (tick, method) = (self.tick, Method::from(turned(now).action()));
+        self.reply(rules, Arrival { tick, method, place, ours: false });
     }
 
     fn answer(&mut self, rules: &Rules, id: u64) {
@@ -333,11 +333,9 @@ impl State {
     fn give_up(&mut self, rules: &Rules, id: u64) {
         self.spent.lost += 1;
         let flight = self.flight(id).clone();
-        let outcome = match rules.lie {
-            Lie::RefundOnTimeout => Outcome::NeverLeft("".into()),
-            _ => Outcome::Unanswered("".into()),
-        };
-        self.end(rules, id, outcome);
+        let refund = rules.lie == Lie::RefundOnTimeout;
+        let outcome = if refund { Outcome::NeverLeft } else { Outcome::Unanswered };
+        self.end(rules, id, outcome("".into()));
         if let Stage::Travelling { .. } = flight.stage {
             self.linger(flight, self.tick + LATENESS);
         }
@@ -357,8 +355,8 @@ impl State {
         if method.acts() {
             self.places[place].ended = self.tick;
         }
-        let (id, took) = (CallId(id), Duration::ZERO);
-        self.feed(rules, Event::Answered(Answer { id, took, outcome }));
+        let answer = Answer { id: CallId(id), took: Duration::ZERO, outcome };
+        self.feed(rules, Event::Answered(answer));
     }
 
     fn crash(&mut self, rules: &Rules, crash: Crash) {
@@ -397,7 +395,6 @@ impl State {
             place.ended = self.tick;
         }
         self.commit(rules, decision, || None);
-        let file = self.file();
-        self.feed(rules, Event::ManifestRead(file));
+        self.read_file(rules);
     }
 }
