@@ -70,7 +70,7 @@ pub struct Replay {
 }
 
 /// Keeps the fleet in the desired state.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Reconciler {
     pub(super) policy: Arc<Policy>,
     pub(super) history: History,
