@@ -193,7 +193,7 @@ impl State {
                 self.decided(call);
             }
         }
-        let sync = decision.sends() && rules.lie != Lie::LostSync;
+        let sync = decision.is_urgent() && rules.lie != Lie::LostSync;
         self.disk.append(decision.records(), sync, before);
         #[expect(clippy::disallowed_methods, reason = "the model is its own ledger")]
         let released = decision.release();

@@ -21,6 +21,7 @@ mod lie;
 mod memory;
 mod network;
 mod oracle;
+mod process;
 mod run;
 mod setup;
 mod trouble;
