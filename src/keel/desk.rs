@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::{Account, List};
+use super::almanac::Almanac;
 use super::budget::Verdict;
 use super::cadence;
 use super::call::{Call, CallId, Method};
@@ -36,6 +37,7 @@ pub(super) struct Desk<'a> {
     pub(super) account: &'a mut Account,
     pub(super) decision: &'a mut Decision,
     pub(super) revision: &'a Arc<str>,
+    pub(super) almanac: &'a mut Almanac,
     /// Nothing may be sent: the ledger cannot be written, or the process is about to end.
     pub(super) closed: bool,
     pub(super) now: Now,
@@ -82,7 +84,7 @@ impl Desk<'_> {
         self.line_up(member, judgement);
         self.tell(member, judgement);
         let at = self.read_or_wait(member, judgement);
-        let changes = member.resolved.changes.map(|wall| self.now.mono_at(wall));
+        let changes = member.resolved.valid_until.map(|wall| self.now.mono_at(wall));
         let at = [at, changes].into_iter().flatten().min();
         self.account.schedule(member, at.map(|at| at.max(self.now.mono + STEP)));
     }
@@ -90,9 +92,14 @@ impl Desk<'_> {
     /// Time may have changed what the file asks for.
     fn resolve(&mut self, member: &mut Member) {
         let before = member.resolved.desired;
-        if member.resolve(self.now.wall) {
+        if self.resolve_intent(member) {
             self.desired_changed(member, Some(before));
         }
+    }
+
+    /// Takes in another intent, or the same one at another time, as [`Member::resolve`].
+    pub(super) fn resolve_intent(&mut self, member: &mut Member) -> bool {
+        member.resolve(self.now.wall, Duration::ZERO, self.almanac)
     }
 
     /// Forgives reversals, as the wish that they were against is another one now.

@@ -22,6 +22,7 @@ impl Reconciler {
             return;
         }
         self.manifest = Some((manifest.clone(), now));
+        self.almanac.clear();
         self.revision = manifest.revision.clone();
         let stays = |member: &Member| {
             let intent = manifest.intents.get(&member.id);
@@ -57,7 +58,7 @@ impl Reconciler {
             self.visit(id, now, decision, |desk, member| {
                 let from = member.told.is_some().then_some(member.resolved.desired);
                 member.intent = intent.clone();
-                let differs = member.resolve(now.wall);
+                let differs = desk.resolve_intent(member);
                 if differs || (from.is_none() && !first) {
                     desk.desired_changed(member, from);
                 }

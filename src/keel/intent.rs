@@ -1,12 +1,16 @@
 //! What the desired file asks for, and what that means at a wall time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::deployment::{AccountId, DeploymentId, Desired};
+use super::schedule::{Phase, Schedule};
 use super::time::Wall;
 
 /// A valid desired file, whole.
@@ -16,6 +20,15 @@ pub struct Manifest {
     pub revision: Arc<str>,
     /// The fleet, by id. What is not named here is left as it is.
     pub intents: BTreeMap<DeploymentId, Intent>,
+    /// The ids of held changes that are let through.
+    pub acknowledged: BTreeSet<Arc<str>>,
+}
+
+impl Manifest {
+    /// These intents, and nothing acknowledged.
+    pub fn new(revision: Arc<str>, intents: BTreeMap<DeploymentId, Intent>) -> Self {
+        Self { revision, intents, acknowledged: BTreeSet::new() }
+    }
 }
 
 /// What is asked for one deployment.
@@ -33,6 +46,19 @@ pub struct Intent {
     pub suspend: Option<Suspend>,
     /// Another state for a while.
     pub exception: Option<Override>,
+    /// What an hour costs, if the file says so.
+    pub prices: Option<Prices>,
+    /// The file's time zone, in which people are told of it.
+    pub zone: TimeZone,
+}
+
+/// What an hour costs, in ten-thousandths of whatever currency the bill is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prices {
+    /// Running.
+    pub running: u32,
+    /// Stopped.
+    pub stopped: u32,
 }
 
 impl Intent {
@@ -45,15 +71,19 @@ impl Intent {
             protect: false,
             suspend: None,
             exception: None,
+            prices: None,
+            zone: TimeZone::UTC,
         }
     }
 }
 
-/// Where the state comes from. Schedules join here.
+/// Where the state comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// One state, always.
     Fixed(Desired),
+    /// Another state at other times.
+    Scheduled(Arc<Schedule>),
 }
 
 /// `suspend:` neither started nor stopped until it ends or leaves the file.
@@ -84,15 +114,23 @@ pub enum Rule {
     State,
     /// `override:`, with its reason.
     Override(Option<Arc<str>>),
+    /// A schedule.
+    Schedule {
+        /// Its name.
+        name: Arc<str>,
+        /// Which part of it, for people: `Mon-Fri 08:00-19:00`, `outside its windows`.
+        because: Arc<str>,
+    },
 }
 
-/// `state`, `override (load test)`.
+/// `state`, `override (load test)`, `schedule office-hours (Mon-Fri 08:00-19:00)`.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::State => f.write_str("state"),
             Self::Override(None) => f.write_str("override"),
             Self::Override(Some(reason)) => write!(f, "override ({reason})"),
+            Self::Schedule { name, because } => write!(f, "schedule {name} ({because})"),
         }
     }
 }
@@ -108,24 +146,120 @@ pub struct Resolved {
     pub suspended: Option<Arc<str>>,
     /// When this may next change by itself.
     pub changes: Option<Wall>,
+    /// Since when a schedule has wanted this state; `None` where no schedule does, or for longer
+    /// than a week.
+    pub since: Option<Wall>,
+    /// By when it is to be running, where a schedule says `ready: true`.
+    pub ready_by: Option<Wall>,
+    /// It need not be asked for again before then.
+    pub valid_until: Option<Wall>,
 }
 
 impl Intent {
     /// What is asked at `wall`. Level-triggered: depends on nothing but the file and the time.
     pub fn resolve(&self, wall: Wall) -> Resolved {
+        self.resolve_with(wall, Duration::ZERO, |schedule| schedule.at(wall))
+    }
+
+    /// As [`Intent::resolve`], where `phase` knows what a schedule says at `wall`, and a schedule
+    /// that is to be ready begins by `lead` earlier.
+    pub fn resolve_with(
+        &self,
+        wall: Wall,
+        lead: Duration,
+        phase: impl FnOnce(&Arc<Schedule>) -> Phase,
+    ) -> Resolved {
         let suspend = self.suspend.as_ref().filter(|s| s.until.is_none_or(|until| wall < until));
         let exception = self.exception.as_ref().filter(|o| wall < o.until);
         let ends =
             [suspend.and_then(|s| s.until), exception.map(|o| o.until)].into_iter().flatten();
-        let (desired, rule) = match (exception, &self.wanted) {
-            (Some(o), Wanted::Fixed(_)) => (o.state, Rule::Override(o.reason.clone())),
-            (None, Wanted::Fixed(state)) => (*state, Rule::State),
+        let resolved = match (exception, &self.wanted) {
+            (Some(o), Wanted::Fixed(_) | Wanted::Scheduled(_)) => {
+                Resolved::fixed(o.state, Rule::Override(o.reason.clone()))
+            }
+            (None, Wanted::Fixed(state)) => Resolved::fixed(*state, Rule::State),
+            (None, Wanted::Scheduled(schedule)) => {
+                let phase = phase(schedule);
+                if schedule.ready { phase.ready(schedule, wall, lead) } else { phase.into() }
+            }
         };
+        let ends: Vec<_> = ends.collect();
+        let soonest = |own: Option<Wall>| own.into_iter().chain(ends.iter().copied()).min();
         Resolved {
+            suspended: suspend.map(|s| s.reason.clone()),
+            changes: soonest(resolved.changes),
+            valid_until: soonest(resolved.valid_until),
+            ..resolved
+        }
+    }
+
+    /// The schedule that it follows, if it follows one.
+    pub fn schedule(&self) -> Option<&Arc<Schedule>> {
+        match &self.wanted {
+            Wanted::Fixed(_) => None,
+            Wanted::Scheduled(schedule) => Some(schedule),
+        }
+    }
+
+    /// Whether time alone can change what is asked.
+    pub fn is_timed(&self) -> bool {
+        self.suspend.is_some() || self.exception.is_some() || self.schedule().is_some()
+    }
+}
+
+impl Resolved {
+    fn fixed(desired: Desired, rule: Rule) -> Self {
+        Self {
             desired,
             rule,
-            suspended: suspend.map(|s| s.reason.clone()),
-            changes: ends.min(),
+            suspended: None,
+            changes: None,
+            since: None,
+            ready_by: None,
+            valid_until: None,
+        }
+    }
+
+    /// Whether it asks for the deployment to be stopped, and nothing stands against that.
+    pub fn stops(&self, protect: bool) -> bool {
+        self.desired == Desired::Stopped && self.suspended.is_none() && !protect
+    }
+}
+
+impl From<Phase> for Resolved {
+    fn from(phase: Phase) -> Self {
+        let Phase { state, rule, since, until, valid_until } = phase;
+        Self { changes: until, since, valid_until, ..Self::fixed(state, rule) }
+    }
+}
+
+impl Phase {
+    /// What a schedule that is to be ready asks for: the start of its next window comes by `lead`
+    /// earlier.
+    fn ready(self, schedule: &Schedule, wall: Wall, lead: Duration) -> Resolved {
+        let lead = i64::try_from(lead.as_millis()).unwrap_or(i64::MAX);
+        match (self.state, self.until) {
+            (Desired::Running, _) | (Desired::Stopped, None) => {
+                let ready_by = self.since.filter(|_| self.state == Desired::Running);
+                Resolved { ready_by, ..self.into() }
+            }
+            (Desired::Stopped, Some(begin)) if wall < begin.shifted(-lead) => {
+                let early = begin.shifted(-lead);
+                let valid_until = self.valid_until.map(|until| until.min(early)).or(Some(early));
+                Resolved { changes: Some(early), valid_until, ..self.into() }
+            }
+            (Desired::Stopped, Some(begin)) => {
+                let local = schedule.zone.to_datetime(begin.timestamp());
+                let because = format!("ready by {}", local.strftime("%a %H:%M")).into();
+                let rule = Rule::Schedule { name: schedule.name.clone(), because };
+                Resolved {
+                    since: Some(begin.shifted(-lead)),
+                    ready_by: Some(begin),
+                    changes: Some(begin),
+                    valid_until: Some(begin),
+                    ..Resolved::fixed(Desired::Running, rule)
+                }
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::almanac::Almanac;
 use super::call::{Call, CallId, Fate, Request};
 use super::deployment::{Action, DeploymentId, Observation, Status};
 use super::intent::{Intent, Resolved};
@@ -188,8 +189,9 @@ impl Member {
 
     /// Takes in another intent, or the same one at another time. True if the desired state is
     /// another one now, or hands are off that were on.
-    pub fn resolve(&mut self, wall: Wall) -> bool {
-        let resolved = self.intent.resolve(wall);
+    pub fn resolve(&mut self, wall: Wall, lead: Duration, almanac: &mut Almanac) -> bool {
+        let phase = |schedule: &_| almanac.phase(schedule, wall);
+        let resolved = self.intent.resolve_with(wall, lead, phase);
         let before = std::mem::replace(&mut self.resolved, resolved);
         let changed = before.desired != self.resolved.desired
             || before.suspended.is_some() != self.resolved.suspended.is_some();

@@ -1,6 +1,7 @@
 //! Decides; never does. No clock, no IO, no randomness, no logging.
 
 pub mod account;
+pub mod almanac;
 mod answers;
 pub mod budget;
 pub mod cadence;
@@ -20,6 +21,7 @@ pub mod policy;
 pub mod reconciler;
 pub mod record;
 mod report;
+pub mod schedule;
 mod snapshot;
 pub mod time;
 pub mod view;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::account::Account;
+use super::almanac::Almanac;
 use super::call::{Answer, Fate, Request};
 use super::decision::Decision;
 use super::deployment::{AccountId, Action, DeploymentId};
@@ -78,6 +79,7 @@ pub struct Reconciler {
     pub(super) members: BTreeMap<DeploymentId, Member>,
     pub(super) manifest: Option<(Arc<Manifest>, Now)>,
     pub(super) revision: Arc<str>,
+    pub(super) almanac: Almanac,
     pub(super) fault: Option<(Arc<str>, Now)>,
     pub(super) stuck: Option<Arc<str>>,
     draining: bool,
@@ -102,6 +104,7 @@ impl Reconciler {
             members: BTreeMap::new(),
             manifest: None,
             revision: "".into(),
+            almanac: Almanac::default(),
             fault: None,
             stuck: None,
             draining: false,
@@ -220,10 +223,10 @@ impl Reconciler {
         work: impl FnOnce(&mut Desk<'_>, &mut Member),
     ) {
         let closed = self.closed();
-        let Self { policy, history, accounts, members, revision, .. } = self;
+        let Self { policy, history, accounts, members, revision, almanac, .. } = self;
         let Some(member) = members.get_mut(id) else { return };
         let Some(account) = accounts.get_mut(&member.intent.account) else { return };
-        let mut desk = Desk { policy, history, account, decision, revision, closed, now };
+        let mut desk = Desk { policy, history, account, decision, revision, almanac, closed, now };
         work(&mut desk, member);
         desk.advance(member);
     }
@@ -249,9 +252,9 @@ impl Reconciler {
         work: impl FnOnce(&mut Desk<'_>) -> T,
     ) -> Option<T> {
         let closed = self.closed();
-        let Self { policy, history, accounts, revision, .. } = self;
+        let Self { policy, history, accounts, revision, almanac, .. } = self;
         let account = accounts.get_mut(id)?;
-        Some(work(&mut Desk { policy, history, account, decision, revision, closed, now }))
+        Some(work(&mut Desk { policy, history, account, decision, revision, almanac, closed, now }))
     }
 
     fn notice_clock(&mut self, now: Now, decision: &mut Decision) {
@@ -267,8 +270,7 @@ impl Reconciler {
         let reading = Record::Started { now };
         self.history.apply(&reading);
         decision.record(reading);
-        let timed =
-            |member: &&Member| member.intent.suspend.is_some() || member.intent.exception.is_some();
+        let timed = |member: &&Member| member.intent.is_timed();
         let ids: Vec<_> =
             self.members.values().filter(timed).map(|member| member.id.clone()).collect();
         for id in ids {

@@ -57,7 +57,7 @@ pub fn parse(
     let mut reader = Reader { accounts, faults };
     let intents = reader.file(&root);
     let warnings = reader.faults.finish(name, Some(&source))?;
-    Ok((Manifest { revision: revision(bytes), intents }, warnings))
+    Ok((Manifest::new(revision(bytes), intents), warnings))
 }
 
 /// The short name of exactly this content: CRC-32 in 8 hexadecimal digits. It tells people which
@@ -227,6 +227,8 @@ impl Reader<'_> {
             protect,
             suspend,
             exception,
+            prices: None,
+            zone: jiff::tz::TimeZone::UTC,
         })
     }
 

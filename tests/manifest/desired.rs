@@ -32,8 +32,8 @@ fn outcome(name: &str, bytes: &[u8]) -> String {
 const NOW: i64 = 1_793_491_200_000;
 
 fn said(intent: &Intent) -> String {
-    let Intent { account, name, wanted, protect, suspend, exception } = intent;
-    let Wanted::Fixed(state) = wanted;
+    let Intent { account, name, wanted, protect, suspend, exception, .. } = intent;
+    let Wanted::Fixed(state) = wanted else { unreachable!("fixed states only") };
     let mut out = format!("{state} in {account}");
     if let Some(name) = name {
         out.push_str(&format!(", name {name:?}"));

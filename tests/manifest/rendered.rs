@@ -20,7 +20,7 @@ fn rendered(intents: &BTreeMap<DeploymentId, Intent>) -> String {
     }
     let mut out = String::from("deployments:\n");
     for (id, intent) in intents {
-        let Wanted::Fixed(state) = intent.wanted;
+        let Wanted::Fixed(state) = intent.wanted else { unreachable!("fixed states only") };
         let account = quoted(intent.account.as_str());
         out.push_str(&format!("  {id}:\n    state: {state}\n    account: {account}\n"));
         out.push_str(&format!("    protect: {}\n", intent.protect));
@@ -67,10 +67,10 @@ fn intent() -> impl Strategy<Value = Intent> {
         |(state, account, name, protect, (suspend, exception))| Intent {
             account: AccountId::new(&account),
             name: name.map(Into::into),
-            wanted: Wanted::Fixed(state),
             protect,
             suspend,
             exception,
+            ..Intent::fixed(state)
         },
     )
 }

@@ -45,10 +45,10 @@ fn intent() -> impl Strategy<Value = Intent> {
         |(state, account, name, protect, (suspend, exception))| Intent {
             account: AccountId::new(&account),
             name: name.map(Into::into),
-            wanted: Wanted::Fixed(state),
             protect,
             suspend,
             exception,
+            ..Intent::fixed(state)
         },
     );
     prop_oneof![state().prop_map(Intent::fixed), full]
@@ -124,8 +124,8 @@ impl Style {
     }
 
     fn entry(self, intent: &Intent) -> Value {
-        let Intent { account, name, wanted: Wanted::Fixed(state), protect, suspend, exception } =
-            intent;
+        let Intent { account, name, wanted, protect, suspend, exception, .. } = intent;
+        let Wanted::Fixed(state) = wanted else { unreachable!("fixed states only") };
         if self.short && *intent == Intent::fixed(*state) {
             return Value::Word(state.to_string());
         }

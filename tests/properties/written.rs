@@ -14,8 +14,8 @@ pub(crate) fn written(intents: &BTreeMap<DeploymentId, Intent>) -> String {
     }
     let mut out = String::from("deployments:\n");
     for (id, intent) in intents {
-        let Intent { account, name, wanted: Wanted::Fixed(state), protect, suspend, exception } =
-            intent;
+        let Intent { account, name, wanted, protect, suspend, exception, .. } = intent;
+        let Wanted::Fixed(state) = wanted else { unreachable!("fixed states only") };
         let account = quoted(account.as_str());
 
         out.push_str(&format!("  \"{id}\":\n    state: {state}\n    account: {account}\n"));

@@ -128,7 +128,7 @@ impl Oracle {
         }
         let intent = self.manifest.as_ref().and_then(|manifest| manifest.intents.get(id));
         let intent = intent.ok_or("the file in force does not name it")?;
-        let Wanted::Fixed(state) = intent.wanted;
+        let Wanted::Fixed(state) = intent.wanted else { unreachable!("fixed states only") };
         let exception = intent.exception.as_ref().filter(|one| wall < one.until);
         let desired = exception.map_or(state, |one| one.state);
         if desired != action.leads_to() {

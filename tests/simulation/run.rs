@@ -177,7 +177,7 @@ impl<C: Choose> World<'_, C> {
             return Ok(());
         }
         for (id, intent) in &self.file.intents {
-            let Wanted::Fixed(desired) = intent.wanted;
+            let Wanted::Fixed(desired) = intent.wanted else { unreachable!("fixed states only") };
             let protected = intent.protect && desired == Desired::Stopped;
             let status = &self.service.deployment(id.as_str()).unwrap().status;
             let turned = self.turned.get(id.as_str()).copied().unwrap_or_default();

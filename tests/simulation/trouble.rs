@@ -214,7 +214,7 @@ impl<C: Choose> World<'_, C> {
             }
             intents.insert(DeploymentId::parse(id).unwrap(), intent);
         }
-        self.file = Arc::new(Manifest { revision: revision.to_string().into(), intents });
+        self.file = Arc::new(Manifest::new(revision.to_string().into(), intents));
     }
 
     /// The last file, without what would change by itself.
@@ -231,14 +231,14 @@ impl<C: Choose> World<'_, C> {
         let intents = ids
             .map(|id| (DeploymentId::parse(id).unwrap(), Intent::fixed(Desired::Running)))
             .collect();
-        self.file = Arc::new(Manifest { revision: "1".into(), intents });
+        self.file = Arc::new(Manifest::new("1".into(), intents));
     }
 }
 
 /// A desired file, in one line.
 pub(crate) fn in_words(file: &Manifest) -> String {
     let entry = |(id, intent): (&DeploymentId, &Intent)| {
-        let Wanted::Fixed(state) = intent.wanted;
+        let Wanted::Fixed(state) = intent.wanted else { unreachable!("fixed states only") };
         let protect = if intent.protect { " protected" } else { "" };
         let suspend = if intent.suspend.is_some() { " suspended" } else { "" };
         let exception = intent.exception.as_ref();

@@ -85,7 +85,7 @@ pub(crate) struct World<'a, C> {
 
 impl<'a, C: Choose> World<'a, C> {
     pub(crate) fn new(setup: Setup, chooser: &'a mut C, traced: bool) -> Self {
-        let empty = Arc::new(Manifest { revision: "0".into(), intents: BTreeMap::new() });
+        let empty = Arc::new(Manifest::new("0".into(), BTreeMap::new()));
         let mut world = Self {
             service: Service::new(setup.service.clone()),
             clocks: Clocks::new(setup.fast, setup.lie),
