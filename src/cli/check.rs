@@ -77,7 +77,7 @@ fn desired(
     let name = file.display().to_string();
     let bytes = std::fs::read(file)
         .map_err(|error| Failure::because(format!("cannot read {name}"), error))?;
-    match manifest::parse(&name, &bytes, accounts) {
+    match manifest::parse_beside(&name, &bytes, accounts, &manifest::on_disk(file)) {
         Ok((manifest, warnings)) => {
             findings.deployments = manifest.intents.len();
             findings.warnings.extend(warnings);

@@ -18,18 +18,26 @@ pub(super) fn look(path: &Path) -> Seen {
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     let shown = path.display();
-    let cannot = |error: std::io::Error| {
-        if error.kind() == std::io::ErrorKind::NotFound {
-            format!("{shown}: there is no such file; `desired` (or `--desired`) names it")
-        } else {
-            format!("{shown}: cannot be read: {error}")
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => {
+            Err(format!("{shown}: is a directory; `desired` must name a file"))
         }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(format!("{shown}: there is no such file; `desired` (or `--desired`) names it"))
+        }
+        Ok(_) | Err(_) => regular(path),
+    }
+}
+
+/// The content of a regular file that is not too large.
+pub(super) fn regular(path: &Path) -> Result<Vec<u8>, String> {
+    let shown = path.display();
+    let cannot = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => format!("{shown}: there is no such file"),
+        _ => format!("{shown}: cannot be read: {error}"),
     };
     // Asked first: opening a pipe would wait for somebody to write into it.
     let metadata = std::fs::metadata(path).map_err(cannot)?;
-    if metadata.is_dir() {
-        return Err(format!("{shown}: is a directory; `desired` must name a file"));
-    }
     if !metadata.is_file() {
         return Err(format!("{shown}: is not a regular file"));
     }
