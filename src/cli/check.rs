@@ -1,6 +1,6 @@
 //! `evenkeel check`: validates the configuration and the desired file, without network.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -11,16 +11,18 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::keel::deployment::AccountId;
 use crate::keel::notice::chain;
-use crate::manifest;
+use crate::manifest::{self, Options, Picture, Seen, Set};
 
 /// Validate the configuration and the desired file, without network
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: evenkeel check desired.yaml\n\n\
-    With FILE, only this desired file is validated, and no configuration is needed.\n\
+#[command(after_help = "Examples: evenkeel check desired.yaml\n          \
+    evenkeel check teams/\n\n\
+    With FILE, only these desired files are validated, together, and no configuration is needed.\n\
     Exit code: 0 valid, 1 invalid, 2 a file could not be read.")]
 pub struct CheckArgs {
-    /// A desired file
-    pub file: Option<PathBuf>,
+    /// A desired file, a directory of them, or a pattern such as 'teams/*.yaml'
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
     /// Settings that stand over the configuration file
     #[command(flatten)]
     pub settable: Settable,
@@ -33,6 +35,7 @@ pub struct CheckArgs {
 #[derive(Debug, Default, Serialize)]
 struct Findings {
     valid: bool,
+    files: usize,
     deployments: usize,
     faults: Vec<String>,
     warnings: Vec<String>,
@@ -44,9 +47,9 @@ struct Findings {
 /// When a file cannot be read.
 pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
     let mut findings = Findings::default();
-    match &args.file {
-        Some(file) => desired(file, None, &mut findings)?,
-        None => match Settings::load(&global.overrides(&args.settable), &environment) {
+    match &*args.files {
+        files @ [_, ..] => desired(files, None, &mut findings)?,
+        [] => match Settings::load(&global.overrides(&args.settable), &environment) {
             Ok(settings) => {
                 findings.warnings.extend(settings.warnings.iter().cloned());
                 for (id, account) in &settings.accounts {
@@ -55,7 +58,8 @@ pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
                         findings.warnings.push(text);
                     }
                 }
-                desired(&settings.desired, Some(&settings.policy.accounts), &mut findings)?;
+                let accounts = Some(&*settings.policy.accounts);
+                desired(&[settings.desired], accounts, &mut findings)?;
             }
             Err(report) => findings.faults.push(report.to_string()),
         },
@@ -70,23 +74,30 @@ fn environment(name: &str) -> Option<String> {
 }
 
 fn desired(
-    file: &Path,
+    paths: &[PathBuf],
     accounts: Option<&[AccountId]>,
     findings: &mut Findings,
 ) -> Result<(), Failure> {
-    let name = file.display().to_string();
-    let bytes = std::fs::read(file)
-        .map_err(|error| Failure::because(format!("cannot read {name}"), error))?;
-    match manifest::parse(&name, &bytes, accounts) {
-        Ok((manifest, warnings)) => {
-            findings.deployments = manifest.intents.len();
-            findings.warnings.extend(warnings);
-            let clock =
-                Clock::new().map_err(|error| Failure::because("cannot read the clock", error))?;
-            findings.warnings.extend(manifest::expired(&manifest, clock.now().wall));
+    let mut files = Vec::new();
+    for path in paths {
+        match manifest::look(&Options::new(path)) {
+            Seen::Picture(picture) => files.extend(picture.files),
+            Seen::Fault(fault) => return Err(Failure::new(fault.to_string())),
         }
-        Err(report) => findings.faults.push(report.to_string()),
     }
+    // A file that is named twice is one file.
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    files.dedup_by(|a, b| a.name == b.name);
+    findings.files = files.len();
+    let taken = Set::new(accounts).take(&Picture { files, commit: None });
+    let clock = Clock::new().map_err(|error| Failure::because("cannot read the clock", error))?;
+    let now = clock.now().wall;
+    for valid in &taken.fresh {
+        findings.deployments += valid.manifest.intents.len();
+        findings.warnings.extend(valid.warnings.iter().cloned());
+        findings.warnings.extend(manifest::expired(&valid.manifest, now));
+    }
+    findings.faults.extend(taken.refused.iter().map(|one| one.report.to_string()));
     Ok(())
 }
 
@@ -103,5 +114,9 @@ fn show(findings: &Findings, format: Format) -> Result<Exit, Failure> {
     if !findings.valid {
         return output::line("not valid");
     }
-    output::line(&format!("valid; {} deployments", findings.deployments))
+    let of = match findings.files {
+        0 | 1 => String::new(),
+        files => format!(" in {files} files"),
+    };
+    output::line(&format!("valid; {} deployments{of}", findings.deployments))
 }
