@@ -24,4 +24,5 @@ mod report;
 pub mod schedule;
 mod snapshot;
 pub mod time;
+pub mod timeline;
 pub mod view;

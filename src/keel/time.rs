@@ -81,6 +81,11 @@ impl Wall {
             * if self.0 < 0 { -1.0 } else { 1.0 }
     }
 
+    /// How long after `earlier` this is; zero if it is not after it.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
     /// Moves by a signed number of milliseconds.
     pub const fn shifted(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))

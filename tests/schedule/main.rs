@@ -1,0 +1,5 @@
+//! Schedules: which state they ask for at an instant, and when that changes.
+#![expect(clippy::unwrap_used, reason = "a test's helper fails the test by panicking")]
+
+mod timeline;
+mod written;
