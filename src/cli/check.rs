@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::desired;
 use super::exit::{Exit, Failure};
 use super::global::{Global, Settable};
 use super::output::{self, Format};
-use crate::clock::Clock;
 use crate::config::Settings;
 use crate::keel::deployment::AccountId;
+use crate::keel::finding;
 use crate::keel::notice::chain;
-use crate::manifest::{self, Options, Picture, Seen, Set};
+use crate::keel::policy::{Limits, Policy};
+use crate::manifest;
 
 /// Validate the configuration and the desired file, without network
 #[derive(Debug, clap::Args)]
@@ -48,7 +50,11 @@ struct Findings {
 pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
     let mut findings = Findings::default();
     match &*args.files {
-        files @ [_, ..] => desired(files, None, &mut findings)?,
+        files @ [_, ..] => {
+            let settings = desired::settings(global, &args.settable)?;
+            let Policy { limits, .. } = desired::policy(settings.as_ref());
+            look(files, None, &limits, &mut findings)?;
+        }
         [] => match Settings::load(&global.overrides(&args.settable), &environment) {
             Ok(settings) => {
                 findings.warnings.extend(settings.warnings.iter().cloned());
@@ -58,8 +64,8 @@ pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
                         findings.warnings.push(text);
                     }
                 }
-                let accounts = Some(&*settings.policy.accounts);
-                desired(&[settings.desired], accounts, &mut findings)?;
+                let Policy { accounts, limits, .. } = &settings.policy;
+                look(&[settings.desired], Some(accounts), limits, &mut findings)?;
             }
             Err(report) => findings.faults.push(report.to_string()),
         },
@@ -73,29 +79,22 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn desired(
+fn look(
     paths: &[PathBuf],
     accounts: Option<&[AccountId]>,
+    limits: &Limits,
     findings: &mut Findings,
 ) -> Result<(), Failure> {
-    let mut files = Vec::new();
-    for path in paths {
-        match manifest::look(&Options::new(path)) {
-            Seen::Picture(picture) => files.extend(picture.files),
-            Seen::Fault(fault) => return Err(Failure::new(fault.to_string())),
-        }
-    }
-    // A file that is named twice is one file.
-    files.sort_by(|a, b| a.name.cmp(&b.name));
-    files.dedup_by(|a, b| a.name == b.name);
-    findings.files = files.len();
-    let taken = Set::new(accounts).take(&Picture { files, commit: None });
-    let clock = Clock::new().map_err(|error| Failure::because("cannot read the clock", error))?;
-    let now = clock.now().wall;
+    let desired::Files { count, taken } = desired::files(paths, accounts)?;
+    findings.files = count;
+    let now = desired::now()?;
     for valid in &taken.fresh {
         findings.deployments += valid.manifest.intents.len();
         findings.warnings.extend(valid.warnings.iter().cloned());
         findings.warnings.extend(manifest::expired(&valid.manifest, now));
+    }
+    if let (Some(manifest), true) = (&taken.manifest, taken.refused.is_empty()) {
+        findings.warnings.extend(finding::warnings(manifest, limits, now));
     }
     findings.faults.extend(taken.refused.iter().map(|one| one.report.to_string()));
     Ok(())

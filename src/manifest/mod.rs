@@ -16,4 +16,5 @@ pub use named::FILES_MAX;
 pub use parse::{expired, parse, revision};
 pub use read::{Beside, Found, Picture, Text, look};
 pub use set::{Set, Taken};
+pub use until::instant;
 pub use watch::{EVERY, Options, Seen, Watch, watch};
