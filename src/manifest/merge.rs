@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use crate::keel::deployment::DeploymentId;
 use crate::keel::intent::Manifest;
-use crate::yaml::{At, Faults, Kind, Node, Place, Source};
+use crate::yaml::{At, Faults, Place, Source};
 
 use super::read::Text;
+use super::references::entries;
 
 /// A file that is valid by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,11 +218,8 @@ impl Places {
 fn places(valid: &Valid) -> BTreeMap<Box<str>, Place> {
     let source = Source::new(&valid.name, &valid.text.bytes).ok();
     let root = source.and_then(|source| source.parse(&mut Faults::default()).ok());
-    let entries = |node: Node| match node.kind {
-        Kind::Map(entries) => entries,
-        Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) | Kind::List(_) => Vec::new(),
-    };
-    let top = root.map(entries).unwrap_or_default().into_iter();
+    let top = root.as_ref().map_or(&[][..], entries).iter();
     let fleet = top.filter(|entry| &*entry.key == "deployments");
-    fleet.flat_map(|fleet| entries(fleet.value)).map(|entry| (entry.key, entry.place)).collect()
+    let ids = fleet.flat_map(|fleet| entries(&fleet.value));
+    ids.map(|entry| (entry.key.clone(), entry.place)).collect()
 }

@@ -11,6 +11,7 @@ use crate::yaml::SIZE_MAX;
 
 use super::git;
 use super::named::{Named, literal_part, named, parent};
+use super::references::references;
 use super::watch::{Options, Seen};
 
 /// The most that all files together may hold, in bytes.
@@ -181,8 +182,4 @@ fn identity(directory: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = std::fs::metadata(directory).ok().filter(std::fs::Metadata::is_dir)?;
     Some((metadata.dev(), metadata.ino()))
-}
-
-fn references(_: &[u8]) -> Vec<Arc<str>> {
-    Vec::new()
 }
