@@ -15,6 +15,9 @@ use crate::yaml::{At, Faults, Place, Source};
 use super::read::Text;
 use super::references::entries;
 
+/// Places of the same deployment that are shown beside its own.
+const OTHERS_MAX: usize = 3;
+
 /// A file that is valid by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Valid {
@@ -82,13 +85,18 @@ pub fn merge(candidates: &[Candidate]) -> Merged {
             for index in falling {
                 stands[index] = candidates[index].below(before[index]);
                 let others = owners.iter().filter(|other| **other != index);
-                let others = others
-                    .filter_map(|other| Some(places.of(content(*other)?, id, old(*other))))
-                    .collect::<Vec<_>>();
+                let shown = others
+                    .take(OTHERS_MAX)
+                    .filter_map(|other| Some(places.of(content(*other)?, id, old(*other))));
+                let shown = shown.collect::<Vec<_>>().join(", ");
+                let more = match owners.len().saturating_sub(1 + OTHERS_MAX) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
                 let place = content(index).and_then(|own| places.find(own, id, old(index)));
                 faults[index].problem_at(
                     place.map_or(At::File, At::Place),
-                    format!("`{id}` is named in {}, too; one file may name it", others.join(", ")),
+                    format!("`{id}` is named in {shown}{more}, too; one file may name it"),
                 );
             }
         }

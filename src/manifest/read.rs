@@ -111,9 +111,12 @@ fn read_beside(file: &Path, name: &Path) -> Result<Vec<u8>, String> {
 /// The whole content, or why not; `missing` is said of a file that is not there.
 fn read(path: &Path, missing: &str) -> Result<Vec<u8>, String> {
     let shown = path.display();
-    let cannot = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => format!("{shown}: {missing}"),
-        _ => format!("{shown}: cannot be read: {error}"),
+    let cannot = |error: std::io::Error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            format!("{shown}: {missing}")
+        } else {
+            format!("{shown}: cannot be read: {error}")
+        }
     };
     // Asked first: opening a pipe would wait for somebody to write into it.
     let metadata = std::fs::metadata(path).map_err(cannot)?;

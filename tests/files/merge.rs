@@ -29,8 +29,11 @@ fn told(taken: &Taken) -> String {
     lines.join("\n")
 }
 
+/// Names, each with the file's deployments.
+type Files<'a> = &'a [(&'a str, &'a [&'a str])];
+
 /// Look after look: the files' contents, and what is told then.
-fn plays(looks: &[(&[(&str, &[&str])], &str)]) {
+fn plays(looks: &[(Files<'_>, &str)]) {
     let mut set = Set::new(None);
     for (files, expected) in looks {
         let texts = files.iter().map(|(name, deployments)| match deployments {
@@ -178,6 +181,17 @@ fn one_fall_brings_another() {
              \n     3 |   x2: stopped\n       |   ^^",
         ),
     ]);
+}
+
+#[test]
+fn many_places_are_told_in_part() {
+    let names: Vec<String> = (10..35).map(|number| number.to_string()).collect();
+    let text = file(&["x1 running"]);
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (&**name, &*text)).collect();
+    let taken = Set::new(None).take(&picture(&files));
+    let first = taken.refused[0].report.lines().next().unwrap().to_owned();
+    let places = "11:2:3, 12:2:3, 13:2:3 and 21 more";
+    assert_eq!(first, format!("10:2:3: `x1` is named in {places}, too; one file may name it"));
 }
 
 #[test]
