@@ -1,4 +1,4 @@
-//! Which files a desired file refers to: found before it is read, since they are looked at together.
+//! Which files a desired file refers to: found before it is read, as all are looked at together.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
