@@ -13,6 +13,7 @@ use crate::keel::intent::Manifest;
 use crate::keel::notice::chain;
 use crate::keel::reconciler::Event;
 use crate::manifest::{self, Bundle, Kept, Options, Picture, Seen, Set, Watch};
+use crate::metrics::Metrics;
 
 /// How often the last good files are written again after that has failed.
 const KEEP_AGAIN: Duration = Duration::from_secs(2);
@@ -28,6 +29,7 @@ struct Follower {
     kept: Kept,
     clock: Clock,
     outbox: mpsc::UnboundedSender<Command>,
+    metrics: Arc<Metrics>,
     /// What an earlier process kept, until something newer is in force.
     earlier: Option<Arc<Manifest>>,
     /// The last good contents, while they could not be kept.
@@ -40,6 +42,7 @@ impl Desired {
         settings: &Settings,
         clock: Clock,
         outbox: mpsc::UnboundedSender<Command>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let options =
             Options { revision: settings.revision.clone(), ..Options::new(&settings.desired) };
@@ -49,6 +52,7 @@ impl Desired {
             kept: Kept::new(&settings.state_dir),
             clock,
             outbox,
+            metrics,
             earlier: None,
             owed: None,
         };
@@ -95,7 +99,10 @@ impl Follower {
     fn take(&mut self, seen: &Seen) -> bool {
         match seen {
             Seen::Picture(picture) => self.merge(picture),
-            Seen::Fault(fault) => self.refuse(fault.clone()),
+            Seen::Fault(fault) => {
+                self.metrics.desired_files_lost();
+                self.refuse(fault.clone())
+            }
         }
     }
 
@@ -107,6 +114,9 @@ impl Follower {
                 tracing::warn!("{line}");
             }
         }
+        let valid = |name: &Arc<str>| taken.refused.iter().all(|refused| refused.name != *name);
+        let files = picture.files.iter().map(|file| (&*file.name, valid(&file.name)));
+        self.metrics.desired_files(files);
         let report = taken.report();
         let Some(manifest) = taken.manifest else {
             return self.refuse(report.unwrap_or_default());

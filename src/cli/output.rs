@@ -134,7 +134,7 @@ pub fn summary(view: &View) -> String {
 pub fn faults(view: &View) -> Result<Exit, Failure> {
     if let Some(fault) = &view.file.fault {
         line(&format!(
-            "\nThe desired file is refused; the last good one stays in force.\n{fault}"
+            "\nA desired file is refused; its last good state stays in force.\n{fault}"
         ))?;
     }
     if let Some(fault) = &view.ledger_fault {

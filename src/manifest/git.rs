@@ -1,8 +1,8 @@
 //! Which commit a work tree has checked out, as far as its files say so.
 //!
-//! Read as Git writes it, without Git: `HEAD` names a commit, or a ref, which is a file or a line of
-//! `packed-refs`. The `.git` of a work tree beside the repository is a file that leads there. What
-//! is odd has no commit; it is no fault.
+//! Read as Git writes it, without Git: `HEAD` names a commit, or a ref, which is a file or a line
+//! of `packed-refs`. The `.git` of a work tree beside the repository is a file that leads there.
+//! What is odd has no commit; it is no fault.
 
 use std::fs::File;
 use std::io::Read as _;

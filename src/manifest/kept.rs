@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::read::{TOTAL_MAX, Text};
+use super::read::{Found, Picture, TOTAL_MAX, Text};
 
 /// Its name in the state directory.
 const NAME: &str = "desired.last-good.json";
@@ -61,14 +61,15 @@ impl Bundle {
         Self { commit: commit.map(Arc::from), files: files.collect() }
     }
 
-    /// The contents, and what they are a state of.
-    pub(super) fn into_texts(self) -> (Vec<(Arc<str>, Text)>, Option<Arc<str>>) {
+    /// As if the files were there.
+    pub(super) fn into_picture(self) -> Picture {
         let bytes = |text: Arc<str>| -> Arc<[u8]> { text.into() };
-        let text = |(name, content): (Arc<str>, Content)| {
+        let found = |(name, content): (Arc<str>, Content)| {
             let beside = content.beside.into_iter().map(|(name, text)| (name, Ok(bytes(text))));
-            (name, Text { bytes: bytes(content.text), beside: beside.collect() })
+            let text = Text { bytes: bytes(content.text), beside: beside.collect() };
+            Found { name, text: Ok(text) }
         };
-        (self.files.into_iter().map(text).collect(), self.commit)
+        Picture { files: self.files.into_iter().map(found).collect(), commit: self.commit }
     }
 }
 

@@ -10,9 +10,13 @@ use std::sync::Arc;
 
 use crate::keel::deployment::DeploymentId;
 use crate::keel::intent::Manifest;
-use crate::yaml::{At, Faults, Kind, Node, Place, Source};
+use crate::yaml::{At, Faults, Place, Source};
 
 use super::read::Text;
+use super::references::entries;
+
+/// Places of the same deployment that are shown beside its own.
+const OTHERS_MAX: usize = 3;
 
 /// A file that is valid by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,13 +85,18 @@ pub fn merge(candidates: &[Candidate]) -> Merged {
             for index in falling {
                 stands[index] = candidates[index].below(before[index]);
                 let others = owners.iter().filter(|other| **other != index);
-                let others = others
-                    .filter_map(|other| Some(places.of(content(*other)?, id, old(*other))))
-                    .collect::<Vec<_>>();
+                let shown = others
+                    .take(OTHERS_MAX)
+                    .filter_map(|other| Some(places.of(content(*other)?, id, old(*other))));
+                let shown = shown.collect::<Vec<_>>().join(", ");
+                let more = match owners.len().saturating_sub(1 + OTHERS_MAX) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
                 let place = content(index).and_then(|own| places.find(own, id, old(index)));
                 faults[index].problem_at(
                     place.map_or(At::File, At::Place),
-                    format!("`{id}` is named in {}, too; one file may name it", others.join(", ")),
+                    format!("`{id}` is named in {shown}{more}, too; one file may name it"),
                 );
             }
         }
@@ -217,11 +226,8 @@ impl Places {
 fn places(valid: &Valid) -> BTreeMap<Box<str>, Place> {
     let source = Source::new(&valid.name, &valid.text.bytes).ok();
     let root = source.and_then(|source| source.parse(&mut Faults::default()).ok());
-    let entries = |node: Node| match node.kind {
-        Kind::Map(entries) => entries,
-        Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) | Kind::List(_) => Vec::new(),
-    };
-    let top = root.map(entries).unwrap_or_default().into_iter();
+    let top = root.as_ref().map_or(&[][..], entries).iter();
     let fleet = top.filter(|entry| &*entry.key == "deployments");
-    fleet.flat_map(|fleet| entries(fleet.value)).map(|entry| (entry.key, entry.place)).collect()
+    let ids = fleet.flat_map(|fleet| entries(&fleet.value));
+    ids.map(|entry| (entry.key.clone(), entry.place)).collect()
 }

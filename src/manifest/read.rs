@@ -11,6 +11,7 @@ use crate::yaml::SIZE_MAX;
 
 use super::git;
 use super::named::{Named, literal_part, named, parent};
+use super::references::references;
 use super::watch::{Options, Seen};
 
 /// The most that all files together may hold, in bytes.
@@ -110,9 +111,12 @@ fn read_beside(file: &Path, name: &Path) -> Result<Vec<u8>, String> {
 /// The whole content, or why not; `missing` is said of a file that is not there.
 fn read(path: &Path, missing: &str) -> Result<Vec<u8>, String> {
     let shown = path.display();
-    let cannot = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => format!("{shown}: {missing}"),
-        _ => format!("{shown}: cannot be read: {error}"),
+    let cannot = |error: std::io::Error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            format!("{shown}: {missing}")
+        } else {
+            format!("{shown}: cannot be read: {error}")
+        }
     };
     // Asked first: opening a pipe would wait for somebody to write into it.
     let metadata = std::fs::metadata(path).map_err(cannot)?;
@@ -181,8 +185,4 @@ fn identity(directory: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = std::fs::metadata(directory).ok().filter(std::fs::Metadata::is_dir)?;
     Some((metadata.dev(), metadata.ino()))
-}
-
-fn references(_: &[u8]) -> Vec<Arc<str>> {
-    Vec::new()
 }

@@ -66,10 +66,7 @@ impl Set {
 
     /// Takes over what an earlier process kept.
     pub fn adopt(&mut self, bundle: Bundle) -> Taken {
-        let (files, commit) = bundle.into_texts();
-        let found = files.into_iter().map(|(name, text)| Found { name, text: Ok(text) });
-        let picture = Picture { files: found.collect(), commit };
-        let mut taken = self.take(&picture);
+        let mut taken = self.take(&bundle.into_picture());
         for valid in taken.fresh.drain(..) {
             self.parsed.entry(valid.name.clone()).and_modify(|parsed| parsed.told = false);
         }

@@ -56,6 +56,9 @@ fn a_team_that_breaks_its_file_holds_no_other_also_after_a_restart() {
     assert_eq!(fault(&daemon), told);
     let (_, metrics) = daemon.get("/metrics");
     assert!(metrics.contains("evenkeel_config_last_reload_successful 0"), "{metrics}");
+    for line in ["a.yaml\"} 0\n", "b.yaml\"} 1\n"] {
+        assert!(metrics.contains(line), "{metrics}");
+    }
     assert_eq!(daemon.get("/readyz").0, 200);
     daemon.process.kill();
 

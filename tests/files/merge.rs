@@ -2,7 +2,7 @@
 
 use evenkeel::keel::deployment::AccountId;
 use evenkeel::keel::intent::Wanted;
-use evenkeel::manifest::{Set, Taken, revision};
+use evenkeel::manifest::{Set, Taken, references, revision};
 
 use crate::picture;
 
@@ -29,8 +29,11 @@ fn told(taken: &Taken) -> String {
     lines.join("\n")
 }
 
+/// Names, each with the file's deployments.
+type Files<'a> = &'a [(&'a str, &'a [&'a str])];
+
 /// Look after look: the files' contents, and what is told then.
-fn plays(looks: &[(&[(&str, &[&str])], &str)]) {
+fn plays(looks: &[(Files<'_>, &str)]) {
     let mut set = Set::new(None);
     for (files, expected) in looks {
         let texts = files.iter().map(|(name, deployments)| match deployments {
@@ -181,6 +184,17 @@ fn one_fall_brings_another() {
 }
 
 #[test]
+fn many_places_are_told_in_part() {
+    let names: Vec<String> = (10..35).map(|number| number.to_string()).collect();
+    let text = file(&["x1 running"]);
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (&**name, &*text)).collect();
+    let taken = Set::new(None).take(&picture(&files));
+    let first = taken.refused[0].report.lines().next().unwrap().to_owned();
+    let places = "11:2:3, 12:2:3, 13:2:3 and 21 more";
+    assert_eq!(first, format!("10:2:3: `x1` is named in {places}, too; one file may name it"));
+}
+
+#[test]
 fn many_faults_are_told_in_part() {
     let names: Vec<String> = (10..35).map(|number| number.to_string()).collect();
     let files: Vec<(&str, &str)> = names.iter().map(|name| (&**name, "!no")).collect();
@@ -204,6 +218,35 @@ fn the_revision_names_what_is_in_force() {
     picture.commit = Some("1a2b3c4d5e6f".into());
     let named = set.take(&picture).manifest.unwrap().revision.to_string();
     assert_eq!(named, format!("{}@1a2b3c4d5e6f", revision(a.as_bytes())));
+}
+
+#[test]
+fn what_a_file_refers_to_is_part_of_its_content() {
+    let mut picture = picture(&[("a", &file(&["x1 running"]))]);
+    let mut set = Set::new(None);
+    let mut revision = |days: &[u8]| {
+        let text = picture.files[0].text.as_mut().unwrap();
+        text.beside.insert("days.ics".into(), Ok(days.into()));
+        set.take(&picture).manifest.unwrap().revision.clone()
+    };
+    let one = revision(b"one");
+    assert_ne!(revision(b"two"), one);
+    assert_eq!(revision(b"one"), one);
+    let kept = set.bundle(None);
+    let mut next = Set::new(None);
+    assert_eq!(next.adopt(kept.clone()).manifest.unwrap().revision, one);
+    assert_eq!(next.bundle(None), kept);
+}
+
+#[test]
+fn names_of_files_are_found_wherever_they_may_stand() {
+    let found = |text: &str| references(text.as_bytes()).into_iter().collect::<Vec<_>>().join(" ");
+    assert_eq!(found("deployments: {}"), "");
+    assert_eq!(found("holidays: a.ics\ndeployments: { holidays: running }"), "a.ics");
+    let schedules = "{ a: { holidays: b.ics }, b: { holidays: none }, c: running, holidays: x }";
+    assert_eq!(found(&format!("holidays: a.ics\nschedules: {schedules}")), "a.ics b.ics");
+    assert_eq!(found("holidays: [a.ics]\nschedules: holidays"), "");
+    assert_eq!(found("holidays: {"), "");
 }
 
 #[test]

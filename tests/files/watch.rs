@@ -173,6 +173,25 @@ fn a_directory_that_is_replaced() {
 }
 
 #[test]
+fn what_a_file_refers_to_belongs_to_it() {
+    on_one_thread(async {
+        let place = Place::new();
+        place.write("a.yaml", "holidays: days.ics");
+        let mut eyes = Eyes::by_events(&place, "*.yaml");
+        let missing = "a.yaml=holidays: days.ics+days.ics!days.ics: there is no such file";
+        eyes.see_next(missing).await;
+        place.write("days.ics", "BEGIN");
+        eyes.see_next("a.yaml=holidays: days.ics+days.ics=BEGIN").await;
+        place.write("days.ics", "END");
+        eyes.see_next("a.yaml=holidays: days.ics+days.ics=END").await;
+        place.write("a.yaml", "schedules: { s: { holidays: ../days.ics } }");
+        let file = "a.yaml=schedules: { s: { holidays: ../days.ics } }";
+        let outside = "../days.ics: must lie beside a.yaml";
+        eyes.see_next(&format!("{file}+../days.ics!{outside}")).await;
+    });
+}
+
+#[test]
 fn a_commit_that_changes_no_file_is_told() {
     on_one_thread(async {
         let place = Place::new();
