@@ -13,7 +13,7 @@ use crate::keel::intent::Manifest;
 use crate::yaml::{At, Faults, Place, Source};
 
 use super::read::Text;
-use super::references::entries;
+use super::beside::entries;
 
 /// Places of the same deployment that are shown beside its own.
 const OTHERS_MAX: usize = 3;

@@ -11,7 +11,7 @@ use crate::yaml::SIZE_MAX;
 
 use super::git;
 use super::named::{Named, literal_part, named, parent};
-use super::references::references;
+use super::beside::references;
 use super::watch::{Options, Seen};
 
 /// The most that all files together may hold, in bytes.
@@ -95,7 +95,7 @@ fn found(path: &Path, missing: &str) -> Result<Text, String> {
     let bytes = read(path, missing)?;
     let beside = references(&bytes).into_iter().map(|name| {
         let bytes = read_beside(path, Path::new(&*name));
-        (name, bytes.map(Arc::from).map_err(Arc::from))
+        (name.into(), bytes.map(Arc::from).map_err(Arc::from))
     });
     Ok(Text { beside: beside.collect(), bytes: bytes.into() })
 }
@@ -105,7 +105,12 @@ fn read_beside(file: &Path, name: &Path) -> Result<Vec<u8>, String> {
     if !name.components().all(|component| matches!(component, Component::Normal(_))) {
         return Err(format!("{}: must lie beside {}", name.display(), file.display()));
     }
-    read(&file.with_file_name(name), "there is no such file")
+    regular(&file.with_file_name(name))
+}
+
+/// The content of a regular file that is not too large.
+pub(super) fn regular(path: &Path) -> Result<Vec<u8>, String> {
+    read(path, "there is no such file")
 }
 
 /// The whole content, or why not; `missing` is said of a file that is not there.
