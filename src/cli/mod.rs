@@ -3,12 +3,14 @@
 pub mod check;
 pub mod daemon;
 pub mod demo;
+pub mod desired;
 pub mod exit;
 pub mod global;
 pub mod history;
 pub mod once;
 pub mod output;
 pub mod plan;
+pub mod preview;
 pub mod run;
 pub mod simulate;
 pub mod start;
@@ -55,6 +57,8 @@ pub enum Command {
     Status(status::StatusArgs),
     /// Show every call that spent a start or stop, and why
     History(history::HistoryArgs),
+    /// Show the coming changes of the wanted state, and what the limits make of them
+    Preview(preview::PreviewArgs),
     /// Serve a simulated Deployment Management API
     Simulate(Box<simulate::SimulateArgs>),
     /// Simulator, daemon and status page in one process, an hour shrunk to a minute
@@ -84,6 +88,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Once(args) => once::run(&global, &args).await,
         Command::Status(args) => status::run(&global, &args).await,
         Command::History(args) => history::run(&global, &args).await,
+        Command::Preview(args) => preview::run(&global, &args),
         Command::Simulate(args) => {
             let served = simulate::run(*args, crate::lifecycle::asked_to_end()).await;
             served.map_err(|error| Failure::because("cannot serve the simulated API", error))?;

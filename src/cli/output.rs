@@ -51,6 +51,34 @@ pub fn json(value: &impl serde::Serialize) -> Result<Exit, Failure> {
     line(&text.map_err(|error| Failure::because("cannot write JSON", error))?)
 }
 
+/// Says something beside the answer, on standard error.
+#[expect(clippy::print_stderr, reason = "what is not the answer must not stand in it")]
+pub fn aside(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Rows as lines, each column as wide as it must be.
+pub fn aligned(rows: &[Vec<String>]) -> Vec<String> {
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    let widths: Vec<_> = (0..).map_while(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+/// `a, b`, or so many of them and how many more.
+pub fn some(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    match names.len().saturating_sub(SHOWN) {
+        0 | 1 => names.join(", "),
+        more => format!("{} and {more} more", names[..SHOWN].join(", ")),
+    }
+}
+
 /// Writes the whole fleet in the form that was asked for.
 ///
 /// # Errors
@@ -106,7 +134,7 @@ pub fn summary(view: &View) -> String {
 pub fn faults(view: &View) -> Result<Exit, Failure> {
     if let Some(fault) = &view.file.fault {
         line(&format!(
-            "\nThe desired file is refused; the last good one stays in force.\n{fault}"
+            "\nA desired file is refused; its last good state stays in force.\n{fault}"
         ))?;
     }
     if let Some(fault) = &view.ledger_fault {

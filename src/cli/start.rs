@@ -122,7 +122,7 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
         stuck: None,
     };
     controller.commit(first).map_err(ledger_failed)?;
-    let desired = Desired::follow(settings, clock, outbox.clone());
+    let desired = Desired::follow(settings, clock, outbox.clone(), controller.metrics.clone());
     Ok(Daemon { controller, desired, outbox, http: endpoint })
 }
 

@@ -142,7 +142,7 @@ fn faults(view: &View) -> Markup {
             div.fault {
                 p {
                     @if view.file.revision.is_some() {
-                        strong { "The desired file is refused; the last good one stays in force." }
+                        strong { "A desired file is refused; its last good state stays in force." }
                     } @else {
                         strong { "The desired file is refused, and there is none in force." }
                     }

@@ -105,6 +105,14 @@ impl Desired {
         }
     }
 
+    /// The other state.
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Running => Self::Stopped,
+            Self::Stopped => Self::Running,
+        }
+    }
+
     /// The one call that leads to this state.
     pub const fn action(self) -> Action {
         match self {

@@ -24,6 +24,14 @@ pub enum Event {
     Tick,
     /// The desired file was read whole and is valid. Says nothing of what changed in it.
     ManifestRead(Arc<Manifest>),
+    /// Of several desired files some cannot be used: what the others and the last good contents of
+    /// these add up to, and all faults, for people.
+    ManifestReadPartly {
+        /// What is to be in force.
+        manifest: Arc<Manifest>,
+        /// Why it is not all of what is there.
+        report: Arc<str>,
+    },
     /// The desired file cannot be used; all faults, for people.
     ManifestRefused(Arc<str>),
     /// A call came to its end.
@@ -138,17 +146,22 @@ impl Reconciler {
         match event {
             Event::Tick => (),
             Event::ManifestRead(manifest) => self.accept(&manifest, now, &mut decision),
-            Event::ManifestRefused(report) => {
-                decision.tell(Notice::ManifestRefused { report: report.clone() });
-                self.fault = Some((report, now));
+            Event::ManifestReadPartly { manifest, report } => {
+                let fault = self.fault.take();
+                self.accept(&manifest, now, &mut decision);
+                self.fault = fault;
+                self.refuse(report, now, &mut decision);
             }
+            Event::ManifestRefused(report) => self.refuse(report, now, &mut decision),
             Event::Answered(answer) => self.answered(&answer, now, &mut decision),
             Event::CredentialsChanged(id) => self.credentials_changed(&id, now, &mut decision),
             Event::PolicyChanged(policy) => {
                 self.set_policy(*policy, now);
+                let fault = self.fault.take();
                 if let Some((manifest, _)) = self.manifest.take() {
                     self.accept(&manifest, now, &mut decision);
                 }
+                self.fault = fault;
                 let accounts: Vec<_> = self.accounts.keys().cloned().collect();
                 for id in accounts {
                     self.visit_all(&id, now, &mut decision);
@@ -275,6 +288,14 @@ impl Reconciler {
             self.members.values().filter(timed).map(|member| member.id.clone()).collect();
         for id in ids {
             self.visit(&id, now, decision, |_, _| ());
+        }
+    }
+
+    /// What is in force stays. The same fault again is no news.
+    fn refuse(&mut self, report: Arc<str>, now: Now, decision: &mut Decision) {
+        if self.fault.as_ref().is_none_or(|(known, _)| *known != report) {
+            decision.tell(Notice::ManifestRefused { report: report.clone() });
+            self.fault = Some((report, now));
         }
     }
 

@@ -99,6 +99,20 @@ impl Wall {
     }
 }
 
+impl Add<Duration> for Wall {
+    type Output = Self;
+    fn add(self, rhs: Duration) -> Self {
+        self.shifted(whole_millis(rhs))
+    }
+}
+
+impl Sub<Duration> for Wall {
+    type Output = Self;
+    fn sub(self, rhs: Duration) -> Self {
+        self.shifted(whole_millis(rhs).saturating_neg())
+    }
+}
+
 impl From<jiff::Timestamp> for Wall {
     fn from(timestamp: jiff::Timestamp) -> Self {
         Self(timestamp.as_millisecond())

@@ -9,7 +9,7 @@ use crate::yaml::{Entry, Faults, Kind, Node, Source, shown};
 use super::read;
 
 /// Gives the content of a file by the path that the desired file writes, or says why there is none.
-pub type Beside<'a> = dyn Fn(&str) -> Result<Arc<[u8]>, String> + 'a;
+pub(super) type Beside<'a> = dyn Fn(&str) -> Result<Arc<[u8]>, String> + 'a;
 
 /// The key whose value names a file.
 pub(super) const KEY: &str = "holidays";
@@ -72,7 +72,8 @@ fn value<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
     entries(node).iter().find(|entry| &*entry.key == key).map(|entry| &entry.value)
 }
 
-fn entries(node: &Node) -> &[Entry] {
+/// The entries of a map; of anything else, none.
+pub(super) fn entries(node: &Node) -> &[Entry] {
     match &node.kind {
         Kind::Map(entries) => entries,
         Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) | Kind::List(_) => &[],

@@ -22,8 +22,8 @@ use families::{
     ACCOUNT_BUDGET, ACCOUNT_IN_FLIGHT, ACCOUNT_UNAUTHORIZED, ACCOUNT_WIDENED, ACTIONS,
     API_DURATION, API_REQUESTS, BUDGET_REMAINING, BUDGET_RESET, BUILD_INFO, CLOCK_STEPS,
     DEPLOYMENT_CONDITION, DEPLOYMENT_IN_SYNC, DEPLOYMENT_INFO, DEPLOYMENT_STATUS, DEPLOYMENTS,
-    DESIRED_RUNNING, LAST_OBSERVED, LEADER, LEDGER_WRITABLE, RELOAD_SUCCESS_TIME,
-    RELOAD_SUCCESSFUL, REVERSALS, UNEXPECTED_429,
+    DESIRED_FILE_VALID, DESIRED_RUNNING, LAST_OBSERVED, LEADER, LEDGER_WRITABLE,
+    RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, REVERSALS, UNEXPECTED_429,
 };
 pub use families::{FAMILIES, Family, Kind, PROCESS_FAMILIES, families_table};
 use text::Text;
@@ -58,6 +58,8 @@ pub struct Metrics {
     clock_steps: IntCounter,
     fleet: Mutex<BTreeMap<DeploymentId, Tally>>,
     configuration: AtomicBool,
+    /// Whether each desired file is in force as it is now.
+    files: Mutex<BTreeMap<String, bool>>,
 }
 
 /// What is counted for one deployment.
@@ -92,6 +94,7 @@ impl Metrics {
             clock_steps: IntCounter::with_opts(CLOCK_STEPS.opts())?,
             fleet: Mutex::default(),
             configuration: AtomicBool::new(true),
+            files: Mutex::default(),
         };
         for method in Method::ALL {
             let success = if method.acts() { "201" } else { "200" };
@@ -145,6 +148,17 @@ impl Metrics {
         self.configuration.store(successful, Ordering::Relaxed);
     }
 
+    /// Says which desired files there are, and whether each is in force as it is now.
+    pub fn desired_files<'a>(&self, files: impl IntoIterator<Item = (&'a str, bool)>) {
+        let files = files.into_iter().map(|(name, valid)| (name.to_owned(), valid));
+        *self.files() = files.collect();
+    }
+
+    /// Says that none of the desired files is to be had.
+    pub fn desired_files_lost(&self) {
+        self.files().values_mut().for_each(|valid| *valid = false);
+    }
+
     fn count_call(&self, call: &Call, took: Duration, fate: Fate) {
         let method = call.method().as_str();
         match fate {
@@ -175,6 +189,10 @@ impl Metrics {
         let mut text = Text::after(counters, view.deployments.len() * SAMPLES_PER_DEPLOYMENT);
         text.family(&BUILD_INFO).add([&self.version], 1);
         process(&mut text, view, self.configuration.load(Ordering::Relaxed));
+        let mut samples = text.family(&DESIRED_FILE_VALID);
+        for (name, valid) in &*self.files() {
+            samples.add([name], u8::from(*valid));
+        }
         accounts(&mut text, &view.accounts);
         deployments(&mut text, &view.deployments);
         budgets(&mut text, &view.deployments);
@@ -208,6 +226,10 @@ impl Metrics {
     /// nothing.
     fn fleet(&self) -> MutexGuard<'_, BTreeMap<DeploymentId, Tally>> {
         self.fleet.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn files(&self) -> MutexGuard<'_, BTreeMap<String, bool>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

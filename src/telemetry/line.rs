@@ -25,7 +25,7 @@ pub fn line(notice: &Notice) -> Line {
             manifest_accepted(revision, *deployments, *changed, *removed)
         }
         Notice::ManifestRefused { report } => {
-            fault("the desired file is refused; what was in force stays in force", report)
+            fault("a desired file is refused; what was in force of it stays in force", report)
         }
         Notice::DesiredChanged { deployment, from, to, rule } => {
             desired_changed(deployment, *from, *to, rule)

@@ -13,4 +13,5 @@ mod pauses;
 mod rogue;
 mod secrets;
 mod system;
+mod teams;
 mod wall_clock;
