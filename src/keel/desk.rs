@@ -190,7 +190,7 @@ impl Desk<'_> {
         }
         let text: Arc<str> = message::of(member, judgement, self.context(), now).into();
         member.since.reason = now.wall;
-        if before.is_some_and(|before| before.at_rest() != reason.at_rest()) {
+        if before.is_some_and(|before| before.synced() != reason.synced()) {
             member.since.synced = now.wall;
         }
         if before.is_some_and(|before| (before == Reason::Stalled) != (reason == Reason::Stalled)) {

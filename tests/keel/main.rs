@@ -15,4 +15,5 @@ mod shared;
 mod snapshot;
 mod trouble;
 mod values;
+mod views;
 mod wishes;
