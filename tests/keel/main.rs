@@ -17,3 +17,4 @@ mod trouble;
 mod values;
 mod views;
 mod wishes;
+mod words;
