@@ -1,6 +1,5 @@
 //! What a deployment is called, what it may be asked to be, and what it was seen to be.
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -48,12 +47,6 @@ impl fmt::Display for DeploymentId {
     }
 }
 
-impl Borrow<str> for DeploymentId {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
 /// The name of an account in the configuration: one base URL with one API key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -77,12 +70,6 @@ impl AccountId {
 impl fmt::Display for AccountId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
-    }
-}
-
-impl Borrow<str> for AccountId {
-    fn borrow(&self) -> &str {
-        &self.0
     }
 }
 
