@@ -11,6 +11,7 @@ mod budget;
 mod decisions;
 mod fold;
 mod guards;
+mod pace;
 mod reading;
 mod rules;
 mod shared;

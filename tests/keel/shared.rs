@@ -79,6 +79,14 @@ fn a_slot_that_is_handed_back_is_taken_by_another() {
 }
 
 #[test]
+fn a_start_that_never_left_makes_way_at_once() {
+    let mut bench = three([running(), running(), running()], ["stopped"; 3]);
+    bench.pass(SECOND);
+    bench.answer("start a", Outcome::NeverLeft("no route".into()));
+    assert_eq!(bench.posts(), ["start b"]);
+}
+
+#[test]
 fn a_stop_does_not_wait_behind_a_start_that_waits() {
     let mut bench = three([running(), running(), running()], ["stopped", "stopped", "running"]);
     bench.answer("start a", accepted());

@@ -268,4 +268,5 @@ fn times_read_and_write_as_rfc_3339_to_the_millisecond() {
     assert_eq!(Time(Wall::from_millis(EPOCH)).to_string(), "2026-01-01T00:00:00Z");
     assert_eq!(Wall::from_millis(1500).seconds(), 1.5);
     assert_eq!(Wall::from_millis(-1500).seconds(), -1.5);
+    assert_eq!(Wall::from_millis(0).seconds().to_string(), "0", "not -0");
 }
