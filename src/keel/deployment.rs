@@ -1,5 +1,6 @@
 //! What a deployment is called, what it may be asked to be, and what it was seen to be.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -44,6 +45,12 @@ impl DeploymentId {
 impl fmt::Display for DeploymentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+impl Borrow<str> for DeploymentId {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -128,7 +128,16 @@ fn while_a_read_is_under_way_its_slot_may_come_back_any_second() {
     assert_eq!((bench.calls(), wait(&bench)), (vec!["status b".to_owned()], SECOND));
     bench.answer("status b", Outcome::NeverLeft("no route".into()));
     assert_eq!(bench.until_call("status c", HOUR), Some(SECOND));
-    bench.answer("status c", sees("c", "running"));
+}
+
+#[test]
+fn while_nothing_is_under_way_a_full_budget_is_waited_for_without_looking() {
+    let mut policy = singles();
+    policy.limits.status.requests = 1;
+    let mut bench = Bench::with(policy, &[("a", running())]);
+    bench.answer("status a", sees("a", "running"));
     bench.pass(MINUTE);
-    assert!(wait(&bench) > 50 * MINUTE, "and nobody asks every second");
+    bench.edit("r2", &[("a", stopped())]);
+    let wake = bench.keel.next_wake(bench.now.mono).unwrap().at;
+    assert_eq!(wake.since(bench.now.mono), HOUR + 10 * SECOND - MINUTE);
 }

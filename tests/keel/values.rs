@@ -10,7 +10,7 @@ use evenkeel::keel::policy::Act;
 use evenkeel::keel::time::{Mono, Wall, format_duration, parse_duration};
 use proptest::prelude::*;
 
-use crate::bench::repeatable;
+use crate::bench::{manifest, repeatable};
 
 #[test]
 fn durations_are_read_as_people_write_them() {
@@ -81,6 +81,14 @@ proptest! {
         let _ = DeploymentId::parse(&text);
         let _ = Status::from_word(&text);
     }
+}
+
+#[test]
+fn a_deployment_is_found_by_its_text() {
+    let intents = [("a", Intent::fixed(Desired::Running)), ("b", Intent::fixed(Desired::Stopped))];
+    let manifest = manifest("r1", &intents);
+    assert_eq!(manifest.intents["b"], intents[1].1);
+    assert_eq!(manifest.intents.get("c"), None);
 }
 
 #[test]
