@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::account::List;
 use super::cadence;
-use super::call::{Answer, Body, Call, Fate, Method, Outcome};
+use super::call::{Answer, Body, Call, Fate, Outcome};
 use super::decision::Effect;
 use super::deployment::{AccountId, DeploymentId, Facts, Observation};
 use super::desk::Desk;
@@ -70,7 +70,7 @@ impl Desk<'_> {
     /// A 429: this daemon's own count never lets it come to that, so something else counts too.
     fn limited(&mut self, call: &Call) {
         let (now, method) = (self.now, call.method());
-        let scoped = self.policy.limits.scope == ScopeMode::Auto && method != Method::List;
+        let scoped = self.policy.limits.scope == ScopeMode::Auto;
         let until = now.mono + WIDENED;
         let widen = scoped && !self.history.is_wide(&call.account, method, now.mono);
         if widen {
@@ -238,7 +238,8 @@ impl Desk<'_> {
                 let next = cadence::next_turn(now, steady, seed);
                 (List::Works, next, Some(entries.as_slice()))
             }
-            Outcome::Answered { code: 404 | 405, .. } => (List::Fails(1), now + LIST_PROBE, None),
+            // The ledger remembers for how long that keeps it from being asked for.
+            Outcome::Answered { code: 404 | 405, .. } => (List::Fails(1), now, None),
             Outcome::Answered { .. } | Outcome::Unanswered(_) | Outcome::NeverLeft(_) => {
                 let count = match had {
                     List::Fails(count) => count + 1,
@@ -257,9 +258,6 @@ impl Desk<'_> {
         shown
     }
 }
-
-/// A server that has no list call is asked again so much later: servers are upgraded.
-pub(super) const LIST_PROBE: Duration = Duration::from_secs(24 * 3600);
 
 /// What went wrong with a call, for people.
 fn fault(outcome: &Outcome) -> Option<Arc<str>> {

@@ -130,8 +130,8 @@ fn rounded(wait: std::time::Duration) -> String {
 fn backing_off(member: &Member, judgement: Judgement, context: Context<'_>, now: Now) -> String {
     let last = context.history.last_act(&member.id);
     let refused = last.and_then(|past| match past.settled {
-        Some((_, Fate::Answered { code, .. })) if code >= 300 => Some((past.action, code)),
-        Some((_, Fate::Answered { .. } | Fate::Unanswered | Fate::NeverLeft)) | None => None,
+        Some((_, Fate::Answered { code, .. })) => Some((past.action, code)),
+        Some((_, Fate::Unanswered | Fate::NeverLeft)) | None => None,
     });
     if let (Need::Wait(_, Some(until)), Some((action, code))) = (judgement.need, refused) {
         return format!("the API refused the last {action} ({code}); next try {}", at(until, now));
