@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -31,6 +31,9 @@ struct Follower {
     clock: Clock,
     outbox: mpsc::UnboundedSender<Command>,
     in_force: bool,
+    /// A good content that is to be kept once the ledger has what it led to: were it kept before,
+    /// a crash could forget that its stops are held.
+    accepting: Option<(Arc<[u8]>, oneshot::Receiver<()>)>,
     /// The last good content, while it could not be kept.
     owed: Option<Arc<[u8]>>,
 }
@@ -50,11 +53,14 @@ impl Desired {
             clock,
             outbox,
             in_force: false,
+            accepting: None,
             owed: None,
         };
+        follower.tell_kept();
         tokio::spawn(async move {
             loop {
                 tokio::select! {
+                    Some(bytes) = accepted(&mut follower.accepting) => follower.keep(bytes),
                     seen = seen.recv() => match seen {
                         Some(seen) if follower.take(&seen) => (),
                         Some(_) | None => return,
@@ -79,10 +85,7 @@ impl Follower {
     fn take(&mut self, seen: &Seen) -> bool {
         let refused = match seen {
             Seen::Text(bytes) => match self.parse(&self.name, bytes) {
-                Ok(manifest) => {
-                    self.keep(bytes.clone());
-                    return self.accept(manifest);
-                }
+                Ok(manifest) => return self.accept(manifest, bytes.clone()),
                 Err(report) => report,
             },
             Seen::Fault(fault) => fault.clone(),
@@ -128,7 +131,7 @@ impl Follower {
             Ok(Some(bytes)) => match self.parse(&shown(&path), &bytes) {
                 Ok(manifest) => {
                     tracing::warn!("the last good desired file stays in force: {}", shown(&path));
-                    self.accept(manifest);
+                    self.accept(manifest, bytes.into());
                 }
                 Err(report) => tracing::error!("the last good desired file is refused\n{report}"),
             },
@@ -136,14 +139,35 @@ impl Follower {
         }
     }
 
-    fn accept(&mut self, manifest: Manifest) -> bool {
+    fn accept(&mut self, manifest: Manifest, bytes: Arc<[u8]>) -> bool {
         self.in_force = true;
-        self.tell(Event::ManifestRead(Arc::new(manifest)))
+        let (accepted, accepting) = oneshot::channel();
+        self.accepting = Some((bytes, accepting));
+        self.outbox.send(Command::Manifest(Arc::new(manifest), accepted)).is_ok()
+    }
+
+    /// What an earlier process had in force, for the guard that compares the next file with it.
+    fn tell_kept(&self) {
+        let path = self.kept.path();
+        let Ok(Some(bytes)) = self.kept.load() else { return };
+        match manifest::parse(&shown(&path), &bytes, None) {
+            Ok((manifest, _)) => {
+                self.tell(Event::ManifestKept(Arc::new(manifest)));
+            }
+            Err(report) => tracing::warn!("nothing is known of what was in force\n{report}"),
+        }
     }
 
     fn tell(&self, event: Event) -> bool {
         self.outbox.send(Command::Event(event)).is_ok()
     }
+}
+
+/// What is to be kept now. Waits for ever where nothing is.
+async fn accepted(accepting: &mut Option<(Arc<[u8]>, oneshot::Receiver<()>)>) -> Option<Arc<[u8]>> {
+    let Some((_, accepted)) = accepting else { return std::future::pending().await };
+    let accepted = accepted.await;
+    accepting.take().filter(|_| accepted.is_ok()).map(|(bytes, _)| bytes)
 }
 
 fn shown(path: &Path) -> String {
