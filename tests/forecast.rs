@@ -79,27 +79,35 @@ fn windows_and_gaps_that_one_deployment_cannot_have() {
         (
             "starts 45 minutes apart",
             &[(WORKDAYS, "08:00-08:30"), (WORKDAYS, "08:45-12:00")],
-            &["`d` (schedule hours): each Mon-Fri, the start wanted at 08:45 Europe/Berlin is sent \
-               at 09:00:10, 15m10s late: the limit is 1 start in 1h10s"],
+            &[
+                "`d` (schedule hours): each Mon-Fri, the start wanted at 08:45 Europe/Berlin is sent \
+               at 09:00:10, 15m10s late: the limit is 1 start in 1h10s",
+            ],
         ),
         (
             "a window that ends before its start is allowed",
             &[(WORKDAYS, "08:00-08:30"), (WORKDAYS, "08:45-08:55")],
-            &["`d` (schedule hours): each Mon-Fri, the start wanted at 08:45 Europe/Berlin is never \
+            &[
+                "`d` (schedule hours): each Mon-Fri, the start wanted at 08:45 Europe/Berlin is never \
                sent: it is allowed from 09:00:10 on, and stopped is wanted again at 08:55; the \
-               limit is 1 start in 1h10s"],
+               limit is 1 start in 1h10s",
+            ],
         ),
         (
             "exactly an hour apart is 10 seconds too few",
             &[("Sat", "08:00-08:30"), ("Sat", "09:00-10:00")],
-            &["`d` (schedule hours): each Sat, the start wanted at 09:00 Europe/Berlin is sent at \
-               09:00:10, 10s late: the limit is 1 start in 1h10s"],
+            &[
+                "`d` (schedule hours): each Sat, the start wanted at 09:00 Europe/Berlin is sent at \
+               09:00:10, 10s late: the limit is 1 start in 1h10s",
+            ],
         ),
         (
             "over midnight",
             &[("Mon", "23:00-23:30"), ("Mon", "23:40-06:00")],
-            &["`d` (schedule hours): each Mon, the start wanted at 23:40 Europe/Berlin is sent at \
-               Tue 00:00:10, 20m10s late: the limit is 1 start in 1h10s"],
+            &[
+                "`d` (schedule hours): each Mon, the start wanted at 23:40 Europe/Berlin is sent at \
+               Tue 00:00:10, 20m10s late: the limit is 1 start in 1h10s",
+            ],
         ),
         (
             "a gap that comes too soon after another",
@@ -124,10 +132,8 @@ fn the_same_thing_of_several_deployments_is_told_once() {
     let limits = Limits { scope: ScopeMode::Deployment, ..Limits::default() };
     assert_eq!(
         warnings(&manifest(fleet), &limits, at("2026-11-25T12:00:00Z")),
-        [
-            "`d0`, `d1`, `d2` and 2 more (schedule hours): each Mon, the start wanted at 08:45 UTC \
-             is sent at 09:00:10, 15m10s late: the limit is 1 start in 1h10s"
-        ]
+        ["`d0`, `d1`, `d2` and 2 more (schedule hours): each Mon, the start wanted at 08:45 UTC \
+             is sent at 09:00:10, 15m10s late: the limit is 1 start in 1h10s"]
     );
 }
 

@@ -8,10 +8,13 @@
 mod acting;
 mod bench;
 mod budget;
+mod calendar;
 mod decisions;
 mod fold;
 mod guards;
+mod mass_stop;
 mod pace;
+mod queue;
 mod reading;
 mod rules;
 mod shared;
