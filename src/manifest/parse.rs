@@ -1,6 +1,6 @@
 //! Text to a [`Manifest`], or all that is wrong with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::keel::deployment::{AccountId, DeploymentId, Desired};
@@ -54,10 +54,11 @@ pub fn parse(
     let source = Source::new(name, bytes).map_err(|problem| Report::one(name, problem))?;
     let mut faults = Faults::default();
     let root = source.parse(&mut faults).map_err(|problem| Report::one(name, problem))?;
-    let mut reader = Reader { accounts, faults };
+    let mut reader = Reader { accounts, faults, acknowledged: BTreeSet::new() };
     let intents = reader.file(&root);
     let warnings = reader.faults.finish(name, Some(&source))?;
-    Ok((Manifest::new(revision(bytes), intents), warnings))
+    let Reader { acknowledged, .. } = reader;
+    Ok((Manifest { acknowledged, ..Manifest::new(revision(bytes), intents) }, warnings))
 }
 
 /// The short name of exactly this content: CRC-32 in 8 hexadecimal digits. It tells people which
@@ -87,6 +88,7 @@ pub fn expired(manifest: &Manifest, now: Wall) -> Vec<String> {
 struct Reader<'a> {
     accounts: Option<&'a [AccountId]>,
     faults: Faults,
+    acknowledged: BTreeSet<Arc<str>>,
 }
 
 impl Reader<'_> {
@@ -125,14 +127,14 @@ impl Reader<'_> {
                 )
             })
         });
-        fields.optional("acknowledge", faults, |node| {
+        self.acknowledged.extend(fields.optional("acknowledge", faults, |node| {
             let id = node.word()?;
             let digits = id.bytes().all(|b| b.is_ascii_hexdigit());
             if digits && id.len() == ACKNOWLEDGE_LENGTH {
-                return Ok(());
+                return Ok(id.to_ascii_lowercase().into());
             }
             Err(format!("expected the id of a held change, 8 hexadecimal digits, found {node}"))
-        });
+        }));
         if let Some(entry) = fields.take("schedules", faults) {
             faults.problem(entry.place, SCHEDULES);
         }

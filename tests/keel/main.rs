@@ -8,8 +8,11 @@
 mod acting;
 mod bench;
 mod budget;
+mod calendar;
 mod fold;
 mod guards;
+mod mass_stop;
+mod queue;
 mod reading;
 mod shared;
 mod snapshot;
