@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use evenkeel::config::{Overrides, SecretSource, Settings};
 use evenkeel::keel::deployment::AccountId;
 use evenkeel::keel::policy::Policy;
+use evenkeel::manifest::{on_disk, parse_beside, references};
 
 const ACCOUNT: &str = "accounts: { default: { url: 'https://a.example/public_api/v1', \
                        key: { env: K }, secret: { env: S } } }\n";
@@ -49,9 +50,11 @@ fn the_reference_names_each_key_with_its_default() {
 
 #[test]
 fn the_example_of_a_desired_file_is_valid() {
-    let bytes = fs::read("config/desired.yaml").unwrap();
-    let (manifest, warnings) = evenkeel::manifest::parse("desired.yaml", &bytes, None).unwrap();
-    assert_eq!(manifest.intents.len(), 6);
+    let path = Path::new("config/desired.yaml");
+    let bytes = fs::read(path).unwrap();
+    assert_eq!(references(&bytes), ["holidays.ics"]);
+    let (manifest, warnings) = parse_beside("desired.yaml", &bytes, None, &on_disk(path)).unwrap();
+    assert_eq!(manifest.intents.len(), 7);
     assert_eq!(warnings, Vec::<String>::new());
 }
 

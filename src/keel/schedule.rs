@@ -38,6 +38,12 @@ impl Hours {
         }
         Some(Self { begin, end: if end < begin { end + DAY } else { end } })
     }
+
+    /// The beginning and the end in minutes after midnight, the end past 24:00 if it belongs to
+    /// the next day.
+    pub const fn span(self) -> (u16, u16) {
+        (self.begin, self.end)
+    }
 }
 
 /// `08:00-19:00`, `22:00-02:00`.

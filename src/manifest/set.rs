@@ -8,7 +8,7 @@ use crate::keel::intent::Manifest;
 
 use super::kept::Bundle;
 use super::merge::{Candidate, Merged, Refused, Valid, merge, united};
-use super::parse::parse;
+use super::parse::parse_beside;
 use super::read::{Found, Picture, Text};
 
 /// The refused files whose reports are shown. Where there are more, they have one cause.
@@ -114,7 +114,8 @@ impl Set {
     }
 
     fn parse(&self, name: &Arc<str>, text: Text) -> Parsed {
-        let parsed = parse(name, &text.bytes, self.accounts.as_deref());
+        let beside = |path: &str| text.neighbour(path);
+        let parsed = parse_beside(name, &text.bytes, self.accounts.as_deref(), &beside);
         let result = parsed.map_err(|report| Arc::from(report.to_string()));
         let result = result.map(|(manifest, warnings)| {
             let (name, text) = (name.clone(), text.clone());

@@ -1,9 +1,15 @@
 //! The desired file.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use evenkeel::keel::deployment::AccountId;
-use evenkeel::keel::intent::{Intent, Manifest, Wanted};
+use evenkeel::keel::intent::{Intent, Manifest, Prices, Wanted};
+use evenkeel::keel::schedule::{Exception, On, Schedule, Window};
 use evenkeel::keel::time::Wall;
-use evenkeel::manifest::{expired, parse, revision};
+use evenkeel::manifest::{expired, on_disk, parse, parse_beside, revision};
+use jiff::civil::Weekday;
+use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use crate::golden::compare;
@@ -13,10 +19,20 @@ fn outcome(name: &str, bytes: &[u8]) -> String {
     let accounts: &[&str] =
         if name.starts_with("no-default") { &["eu", "us"] } else { &["default", "eu"] };
     let accounts: Vec<AccountId> = accounts.iter().map(|name| AccountId::new(name)).collect();
-    match parse("desired.yaml", bytes, Some(&accounts)) {
+    let beside = on_disk(Path::new("tests/manifest/cases/desired.yaml"));
+    match parse_beside("desired.yaml", bytes, Some(&accounts), &beside) {
         Err(report) => format!("{report}\n"),
         Ok((manifest, warnings)) => {
             let mut out = format!("valid, revision {}\n", manifest.revision);
+            if !manifest.acknowledged.is_empty() {
+                let ids: Vec<&str> = manifest.acknowledged.iter().map(|id| &**id).collect();
+                out.push_str(&format!("acknowledged: {}\n", ids.join(" ")));
+            }
+            let schedules = manifest.intents.values().filter_map(Intent::schedule);
+            let schedules: BTreeMap<_, _> = schedules.map(|one| (&*one.name, one)).collect();
+            for schedule in schedules.values() {
+                out.push_str(&format!("schedule {}\n", parts(schedule)));
+            }
             for (id, intent) in &manifest.intents {
                 out.push_str(&format!("{id}: {}\n", said(intent)));
             }
@@ -32,14 +48,22 @@ fn outcome(name: &str, bytes: &[u8]) -> String {
 const NOW: i64 = 1_793_491_200_000;
 
 fn said(intent: &Intent) -> String {
-    let Intent { account, name, wanted, protect, suspend, exception, .. } = intent;
-    let Wanted::Fixed(state) = wanted else { unreachable!("fixed states only") };
-    let mut out = format!("{state} in {account}");
+    let Intent { account, name, wanted, protect, suspend, exception, prices, zone } = intent;
+    let mut out = match wanted {
+        Wanted::Fixed(state) => format!("{state} in {account}"),
+        Wanted::Scheduled(schedule) => format!("schedule {} in {account}", schedule.name),
+    };
     if let Some(name) = name {
         out.push_str(&format!(", name {name:?}"));
     }
     if *protect {
         out.push_str(", protected");
+    }
+    if *zone != TimeZone::UTC {
+        out.push_str(&format!(", zone {}", zone.iana_name().unwrap_or("?")));
+    }
+    if let Some(Prices { running, stopped }) = prices {
+        out.push_str(&format!(", prices {running}/{stopped}"));
     }
     let until = |until: Option<Wall>| until.map_or("ever".to_owned(), |until| until.to_string());
     if let Some(suspend) = suspend {
@@ -52,9 +76,38 @@ fn said(intent: &Intent) -> String {
     out
 }
 
+/// A schedule with a line for each part.
+fn parts(schedule: &Schedule) -> String {
+    let Schedule { name, zone, windows, exceptions, ready } = schedule;
+    let zone = zone.iana_name().unwrap_or("?");
+    let mut out = format!("{name}, {zone}{}", if *ready { ", ready" } else { "" });
+    for Window { on, hours, text } in windows {
+        let on = match on {
+            On::Days(days) => DAYS.iter().filter(|day| days.has(**day)).count().to_string(),
+            On::Dates(dates) => dates.to_string(),
+        };
+        out.push_str(&format!("\n  {text} = {on} x {hours}"));
+    }
+    for Exception { dates, hours, text } in exceptions {
+        let hours: Vec<String> = hours.iter().map(ToString::to_string).collect();
+        out.push_str(&format!("\n  {text} = {dates} [{}]", hours.join(" ")));
+    }
+    out
+}
+
+const DAYS: [Weekday; 7] = [
+    Weekday::Monday,
+    Weekday::Tuesday,
+    Weekday::Wednesday,
+    Weekday::Thursday,
+    Weekday::Friday,
+    Weekday::Saturday,
+    Weekday::Sunday,
+];
+
 #[test]
 fn each_case_says_what_is_expected() {
-    compare("cases", 40, outcome);
+    compare("cases/*.yaml", 40, outcome);
 }
 
 #[test]
