@@ -41,8 +41,8 @@ const BATCH_MAX: usize = 256;
 pub enum Command {
     /// Something happened.
     Event(Event),
-    /// A desired state came into force; answered once what it led to is durable.
-    Accept(Event, oneshot::Sender<()>),
+    /// Something happened; answered once what it led to is durable.
+    Durably(Event, oneshot::Sender<()>),
     /// Read the credentials again.
     RefreshCredentials,
     /// End: send nothing more, wait for the answers under way, settle the ledger.
@@ -81,7 +81,7 @@ pub struct Controller<L> {
     pub queries: mpsc::Receiver<Query>,
     /// Set while the ledger cannot be written: when to try again.
     pub stuck: Option<tokio::time::Instant>,
-    /// Who waits until the ledger has what their desired file led to.
+    /// Who waits until the ledger has what their event led to.
     pub accepting: Vec<oneshot::Sender<()>>,
 }
 
@@ -168,7 +168,7 @@ impl<L: Ledger> Controller<L> {
                 Command::Event(event) => {
                     decision.absorb(self.keel.handle(event, self.clock.now()));
                 }
-                Command::Accept(event, accepted) => {
+                Command::Durably(event, accepted) => {
                     decision.absorb(self.keel.handle(event, self.clock.now()));
                     self.accepting.push(accepted);
                 }

@@ -60,8 +60,8 @@ impl Desired {
             accepting: None,
             owed: None,
         };
-        follower.take_over();
         tokio::spawn(async move {
+            follower.take_over();
             loop {
                 tokio::select! {
                     Some(bundle) = accepted(&mut follower.accepting) => follower.keep(bundle),
@@ -90,15 +90,17 @@ impl Follower {
         match self.kept.load() {
             Ok(None) => (),
             Ok(Some(bundle)) => {
-                let taken = self.set.adopt(bundle);
+                let taken = self.set.adopt(bundle.clone());
+                let mut before = taken.manifest.clone();
                 if let Some(report) = taken.report() {
                     tracing::error!("{}: refused\n{report}", shown(&self.kept.path()));
+                    // What was in force then does not depend on the accounts of today.
+                    before = Set::new(None).adopt(bundle).manifest;
+                }
+                if let Some(before) = before {
+                    self.tell(Event::ManifestKept(before));
                 }
                 self.earlier = taken.manifest;
-                // For the guard that compares the next state with this one.
-                if let Some(manifest) = self.earlier.clone() {
-                    self.tell(Event::ManifestKept(manifest));
-                }
             }
             Err(error) => tracing::error!("{}", chain(&error)),
         }
@@ -137,7 +139,7 @@ impl Follower {
             None => Event::ManifestRead(manifest),
             Some(report) => Event::ManifestReadPartly { manifest, report },
         };
-        self.outbox.send(Command::Accept(event, accepted)).is_ok()
+        self.outbox.send(Command::Durably(event, accepted)).is_ok()
     }
 
     fn keep(&mut self, bundle: Bundle) {
