@@ -4,6 +4,7 @@ pub mod check;
 pub mod daemon;
 pub mod demo;
 pub mod desired;
+pub mod diff;
 pub mod exit;
 pub mod global;
 pub mod history;
@@ -59,6 +60,8 @@ pub enum Command {
     History(history::HistoryArgs),
     /// Show the coming changes of the wanted state, and what the limits make of them
     Preview(preview::PreviewArgs),
+    /// Show what an edit of the desired file changes over the coming days; for pull requests
+    Diff(diff::DiffArgs),
     /// Serve a simulated Deployment Management API
     Simulate(Box<simulate::SimulateArgs>),
     /// Simulator, daemon and status page in one process, an hour shrunk to a minute
@@ -89,6 +92,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Status(args) => status::run(&global, &args).await,
         Command::History(args) => history::run(&global, &args).await,
         Command::Preview(args) => preview::run(&global, &args),
+        Command::Diff(args) => diff::run(&global, &args),
         Command::Simulate(args) => {
             let served = simulate::run(*args, crate::lifecycle::asked_to_end()).await;
             served.map_err(|error| Failure::because("cannot serve the simulated API", error))?;

@@ -256,7 +256,7 @@ fn fields(before: Option<&Intent>, after: Option<&Intent>) -> Vec<Field> {
     compare("protect", &|one| one.protect.then(|| "true".to_owned()));
     compare("suspend", &suspend);
     compare("override", &exception);
-    compare("prices", &|one| one.prices.map(|prices| prices.to_string()));
+    compare("prices", &|one| one.prices.map(prices));
     let schedules = (before.and_then(Intent::schedule), after.and_then(Intent::schedule));
     if let (Some(before), Some(after)) = schedules
         && before != after
@@ -294,6 +294,18 @@ fn state(intent: &Intent) -> String {
         Wanted::Fixed(state) => state.to_string(),
         Wanted::Scheduled(schedule) => format!("schedule {}", schedule.name),
     }
+}
+
+fn prices(Prices { running, stopped }: Prices) -> String {
+    format!("running {}, stopped {}", amount(running.into()), amount(stopped.into()))
+}
+
+/// `0.36`, `1205.50`, `0.0625` of so many ten-thousandths: two digits behind the point, or as many
+/// as there are.
+pub fn amount(parts: u64) -> String {
+    let digits = format!("{:04}", parts % 10_000);
+    let digits = digits.trim_end_matches('0');
+    format!("{}.{digits:0<2}", parts / 10_000)
 }
 
 fn suspend(intent: &Intent) -> Option<String> {
