@@ -102,13 +102,6 @@ impl Account {
     pub fn first_in_line(&self, action: Action) -> Option<&DeploymentId> {
         self.queues[place(action)].first().map(|(_, id)| id)
     }
-
-    /// How many stand before `member` in its line.
-    pub fn before(&self, member: &Member) -> usize {
-        member.queued.map_or(0, |(action, since)| {
-            self.queues[place(action)].range(..(since, member.id.clone())).count()
-        })
-    }
 }
 
 const fn place(action: Action) -> usize {

@@ -80,12 +80,6 @@ impl fmt::Display for AccountId {
     }
 }
 
-impl Borrow<str> for AccountId {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
 /// The state that a deployment is wanted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

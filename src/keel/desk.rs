@@ -197,7 +197,7 @@ impl Desk<'_> {
         }
         let text: Arc<str> = message::of(member, judgement, self.context(), now).into();
         member.since.reason = now.wall;
-        if before.is_some_and(|before| before.at_rest() != reason.at_rest()) {
+        if before.is_some_and(|before| before.synced() != reason.synced()) {
             member.since.synced = now.wall;
         }
         if before.is_some_and(|before| (before == Reason::Stalled) != (reason == Reason::Stalled)) {
@@ -264,11 +264,8 @@ impl Desk<'_> {
             let keep = if wide { reserve } else { 0 };
             return (self.account.list != List::Untried).then_some((now, keep));
         }
-        match (member.passage, self.routine(member)) {
-            (Some(passage), Some((at, keep))) if at < passage.next => Some((at, keep)),
-            (Some(passage), _) => Some((passage.next, CONFIRM_RESERVE)),
-            (None, routine) => routine,
-        }
+        let watch = member.passage.map(|passage| (passage.next, CONFIRM_RESERVE));
+        [watch, self.routine(member)].into_iter().flatten().min()
     }
 
     /// The list call does not show it any more: back to single reads, each in its own turn, so that

@@ -11,7 +11,7 @@ use super::plan::Reason;
 use super::record::Past;
 use super::time::{Mono, Now, Wall};
 
-/// Why the last read gave no status.
+/// Why the last call gave no status, or was not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// 404.
@@ -20,9 +20,11 @@ pub enum Trouble {
     Forbidden,
     /// Anything else: another status code, a body that is no status, a failure of the network.
     Other(Arc<str>),
+    /// A start or stop never left, and why.
+    NotSent(Action, Arc<str>),
 }
 
-/// Reads that failed in a row.
+/// Calls that failed in a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failing {
     /// What the last one met.

@@ -130,8 +130,8 @@ fn rounded(wait: std::time::Duration) -> String {
 fn backing_off(member: &Member, judgement: Judgement, context: Context<'_>, now: Now) -> String {
     let last = context.history.last_act(&member.id);
     let refused = last.and_then(|past| match past.settled {
-        Some((_, Fate::Answered { code, .. })) if code >= 300 => Some((past.action, code)),
-        Some((_, Fate::Answered { .. } | Fate::Unanswered | Fate::NeverLeft)) | None => None,
+        Some((_, Fate::Answered { code, .. })) => Some((past.action, code)),
+        Some((_, Fate::Unanswered | Fate::NeverLeft)) | None => None,
     });
     if let (Need::Wait(_, Some(until)), Some((action, code))) = (judgement.need, refused) {
         return format!("the API refused the last {action} ({code}); next try {}", at(until, now));
@@ -142,16 +142,18 @@ fn backing_off(member: &Member, judgement: Judgement, context: Context<'_>, now:
     }
 }
 
-/// Why it could not be read.
+/// Why it could not be read, or a start or stop not be sent.
 pub fn failure(failing: &Failing) -> Arc<str> {
-    let text = match &failing.trouble {
-        Trouble::NotFound => "the API does not know it (HTTP 404)",
-        Trouble::Forbidden => "the API refuses it to this key (HTTP 403)",
-        Trouble::Other(text) => text,
+    let (what, text) = match &failing.trouble {
+        Trouble::NotFound => ("could not be read", "the API does not know it (HTTP 404)"),
+        Trouble::Forbidden => ("could not be read", "the API refuses it to this key (HTTP 403)"),
+        Trouble::Other(text) => ("could not be read", &**text),
+        Trouble::NotSent(Action::Start, text) => ("could not be started", &**text),
+        Trouble::NotSent(Action::Stop, text) => ("could not be stopped", &**text),
     };
     match failing.count {
-        1 => format!("could not be read: {text}").into(),
-        count => format!("could not be read {count} times in a row: {text}").into(),
+        1 => format!("{what}: {text}").into(),
+        count => format!("{what} {count} times in a row: {text}").into(),
     }
 }
 

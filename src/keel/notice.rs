@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::call::{Call, CallId, Fate, Method};
+use super::call::{Call, CallId, Fate};
 use super::deployment::{AccountId, Action, DeploymentId, Desired, Status};
 use super::intent::Rule;
 use super::plan::Reason;
@@ -153,32 +153,6 @@ pub enum Notice {
         /// How many.
         in_flight: usize,
     },
-}
-
-impl Notice {
-    /// The method of the call that this is about, for counters.
-    pub const fn method(&self) -> Option<Method> {
-        match self {
-            Self::CallEnded { call, .. } | Self::Unexpected429 { call, .. } => Some(call.method()),
-            Self::Acting { action: Action::Start, .. } => Some(Method::Start),
-            Self::Acting { action: Action::Stop, .. } => Some(Method::Stop),
-            Self::Recovered { .. }
-            | Self::ManifestAccepted { .. }
-            | Self::ManifestRefused { .. }
-            | Self::DesiredChanged { .. }
-            | Self::StatusChanged { .. }
-            | Self::ReasonChanged { .. }
-            | Self::SlowPassage { .. }
-            | Self::Reversed { .. }
-            | Self::CredentialsRefused { .. }
-            | Self::CredentialsAccepted { .. }
-            | Self::ListCall { .. }
-            | Self::ClockStepped { .. }
-            | Self::LedgerStuck { .. }
-            | Self::LedgerFree
-            | Self::Draining { .. } => None,
-        }
-    }
 }
 
 /// An error with all its causes, as one line: each says its own step only.

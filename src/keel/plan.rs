@@ -110,6 +110,12 @@ impl Reason {
         matches!(self, Self::InSync | Self::Suspended)
     }
 
+    /// The status of the `Synced` condition; `None`: unknown, as it was not seen or hands are off.
+    pub const fn synced(self) -> Option<bool> {
+        let known = !matches!(self, Self::Unobserved | Self::Suspended);
+        if known { Some(matches!(self, Self::InSync)) } else { None }
+    }
+
     /// Whether the change is needed, possible, and held back on purpose.
     pub const fn is_held(self) -> bool {
         matches!(self, Self::Held | Self::Contested | Self::Protected)
@@ -193,7 +199,7 @@ pub fn judge(member: &Member, context: Context<'_>) -> Judgement {
     match trouble {
         Some(Trouble::NotFound) => return resting(Reason::NotFound),
         Some(Trouble::Forbidden) => return resting(Reason::Forbidden),
-        Some(Trouble::Other(_)) | None => (),
+        Some(Trouble::Other(_) | Trouble::NotSent(..)) | None => (),
     }
     let Some(observation) = &member.observation else {
         return resting(if trouble.is_some() { Reason::BackingOff } else { Reason::Unobserved });

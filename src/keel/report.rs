@@ -198,8 +198,7 @@ fn conditions(member: &Member, reason: Reason, message: &Arc<str>) -> Vec<Condit
         message,
         last_transition_time: Time(since),
     };
-    let open = reason == Reason::Unobserved || reason == Reason::Suspended;
-    let synced = if open { "Unknown".to_owned() } else { word(reason == Reason::InSync) };
+    let synced = reason.synced().map_or_else(|| "Unknown".to_owned(), word);
     let (reachable, why, text) = match (&member.failing, &member.observation) {
         (Some(failing), _) => (word(false), "ReadFailed", message::failure(failing)),
         (None, None) => ("Unknown".to_owned(), "Unobserved", "not read yet".into()),

@@ -2,7 +2,7 @@
 
 use super::call::{CallId, Method};
 use super::deployment::{AccountId, DeploymentId};
-use super::history::{AccountPast, History, Open};
+use super::history::{AccountPast, DeploymentPast, History, Open};
 use super::record::{Carried, Past, Record, TallyLine};
 use super::time::{Mono, Now};
 
@@ -15,14 +15,13 @@ impl History {
         let contested = self.policy.guards.contested_reversals as usize;
         let longest = rules.iter().map(|(_, rule)| rule.hold).max().unwrap_or_default();
         self.ghosts.retain(|(at, _)| now < *at + longest);
-        let haunted = !self.ghosts.is_empty();
         self.accounts.retain(|_, past| {
             past.widened.retain(|_, until| now < *until);
             past.tallies.retain(|method, tally| {
                 if let Some((_, rule)) = rule(*method) {
                     tally.prune(now, *rule);
                 }
-                haunted || !tally.is_blank()
+                !tally.is_blank()
             });
             *past != AccountPast::default()
         });
@@ -31,15 +30,12 @@ impl History {
                 if let Some((_, rule)) = rule(*method) {
                     tally.prune(now, *rule);
                 }
-                haunted || !tally.is_blank()
+                !tally.is_blank()
             });
             if past.reversals.len() < contested {
                 past.reversals.retain(|seen| now.since(*seen) < within);
             }
-            !past.tallies.is_empty()
-                || past.last_act.is_some()
-                || !past.reversals.is_empty()
-                || past.refusals > 0
+            *past != DeploymentPast::default()
         });
     }
 

@@ -77,8 +77,8 @@ impl Wall {
 
     /// Seconds after the epoch, as Prometheus wants them.
     pub fn seconds(self) -> f64 {
-        std::time::Duration::from_millis(self.0.unsigned_abs()).as_secs_f64()
-            * if self.0 < 0 { -1.0 } else { 1.0 }
+        let seconds = Duration::from_millis(self.0.unsigned_abs()).as_secs_f64();
+        if self.0 < 0 { -seconds } else { seconds }
     }
 
     /// How long after `earlier` this is; zero if it is not after it.

@@ -197,7 +197,7 @@ impl Disk for Directory {
 /// link and leave the file behind it as it was.
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let flags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK);
     options.read(true).write(true).mode(0o600).custom_flags(flags.bits().cast_signed());
     options
 }

@@ -8,11 +8,17 @@
 mod acting;
 mod bench;
 mod budget;
+mod decisions;
 mod fold;
 mod guards;
+mod pace;
 mod reading;
+mod rules;
 mod shared;
 mod snapshot;
+mod told;
 mod trouble;
 mod values;
+mod views;
 mod wishes;
+mod words;

@@ -51,6 +51,16 @@ fn a_suspension_ends_by_itself() {
 }
 
 #[test]
+fn the_end_of_a_suspension_is_slept_until() {
+    let suspend = Some(Suspend { reason: "migration".into(), until: Some(in_one_hour()) });
+    let mut bench = bench(Intent { suspend, ..running() });
+    let wake = |bench: &Bench| bench.keel.next_wake(bench.now.mono).unwrap().at;
+    assert_eq!(wake(&bench).since(bench.now.mono), HOUR, "while a read is under way");
+    bench.answer(READ, sees("a", "stopped"));
+    assert!(wake(&bench).since(bench.now.mono) > 30 * SECOND);
+}
+
+#[test]
 fn an_override_ends_by_itself() {
     let exception = Some(Override { state: Desired::Running, until: in_one_hour(), reason: None });
     let mut bench = bench(Intent { exception, ..stopped() });

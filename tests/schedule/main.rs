@@ -1,5 +1,7 @@
 //! Schedules: which state they ask for at an instant, and when that changes.
 #![expect(clippy::unwrap_used, reason = "a test's helper fails the test by panicking")]
 
+mod brute;
+mod random;
 mod timeline;
 mod written;

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 /// `schedule("Europe/Berlin", "Mon-Fri 08:00-19:00; 2026-12-05 10:00-14:00; except 2026-12-24")`.
 /// An exception may name hours: `except 2026-12-24..2027-01-01 10:00-14:00 16:00-17:00`.
-pub fn schedule(zone: &str, text: &str) -> Schedule {
+pub(crate) fn schedule(zone: &str, text: &str) -> Schedule {
     let zone = TimeZone::get(zone).unwrap();
     let mut schedule =
         Schedule { name: "s".into(), zone, windows: vec![], exceptions: vec![], ready: false };
@@ -30,13 +30,13 @@ pub fn schedule(zone: &str, text: &str) -> Schedule {
 }
 
 /// A deployment that follows [`schedule`].
-pub fn follows(zone: &str, text: &str) -> Intent {
+pub(crate) fn follows(zone: &str, text: &str) -> Intent {
     let wanted = Wanted::Scheduled(Arc::new(schedule(zone, text)));
     Intent { wanted, ..Intent::fixed(Desired::Stopped) }
 }
 
 /// `2026-10-25T01:00:00Z`.
-pub fn utc(text: &str) -> Wall {
+pub(crate) fn utc(text: &str) -> Wall {
     text.parse::<jiff::Timestamp>().unwrap().into()
 }
 
