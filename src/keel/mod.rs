@@ -23,6 +23,7 @@ pub mod message;
 pub mod notice;
 pub mod plan;
 pub mod policy;
+pub mod reckoning;
 pub mod reconciler;
 pub mod record;
 pub mod recurrence;

@@ -12,8 +12,8 @@ use crate::keel::deployment::DeploymentId;
 use crate::keel::intent::Manifest;
 use crate::yaml::{At, Faults, Place, Source};
 
-use super::read::Text;
 use super::beside::entries;
+use super::read::Text;
 
 /// Places of the same deployment that are shown beside its own.
 const OTHERS_MAX: usize = 3;

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use crate::yaml::SIZE_MAX;
 
+use super::beside::references;
 use super::git;
 use super::named::{Named, literal_part, named, parent};
-use super::beside::references;
 use super::watch::{Options, Seen};
 
 /// The most that all files together may hold, in bytes.

@@ -114,10 +114,7 @@ impl<'a> From<&'a Comparison> for Answer<'a> {
             revision: Pair { before: &revisions.0, after: &revisions.1 },
             deployments: Pair { before: diff.fleet.0, after: diff.fleet.1 },
             changes: diff.edits.iter().map(change).collect(),
-            acknowledged: Acknowledged {
-                gained: &diff.acknowledged.0,
-                lost: &diff.acknowledged.1,
-            },
+            acknowledged: Acknowledged { gained: &diff.acknowledged.0, lost: &diff.acknowledged.1 },
             totals: Totals {
                 hours_running: pair((running.map(|one| one.0), running.map(|one| one.1)), hours),
                 cost: pair((cost.map(|one| one.0), cost.map(|one| one.1)), money),

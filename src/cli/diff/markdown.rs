@@ -44,7 +44,9 @@ pub(super) fn of(comparison: &Comparison) -> String {
 
 fn lower(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| format!("{}{}", first.to_lowercase(), chars.as_str()))
+    chars
+        .next()
+        .map_or_else(String::new, |first| format!("{}{}", first.to_lowercase(), chars.as_str()))
 }
 
 fn table(bunches: &[Bunch<'_>], comparison: &Comparison) -> Vec<String> {
@@ -88,12 +90,12 @@ fn table(bunches: &[Bunch<'_>], comparison: &Comparison) -> Vec<String> {
 
 fn cost(cost: (Option<u64>, Option<u64>), comparison: &Comparison) -> String {
     match cost {
-        (Some(before), Some(after)) => {
+        (Some(before), Some(after)) if before != after => {
             let saved = comparison.diff.saved_per_week((before, after));
             let (before, after) = (words::money(before), words::money(after));
             format!("{before} -> {after}<br>{}", words::saved(saved))
         }
-        (None, Some(after)) => words::money(after),
+        (_, Some(after)) => words::money(after),
         (_, None) => String::new(),
     }
 }

@@ -33,11 +33,14 @@ pub(super) fn of(comparison: &Comparison) -> String {
 
 fn block(bunch: &Bunch<'_>, comparison: &Comparison) -> Vec<String> {
     let Bunch { ids, edit } = bunch;
-    let (from, sign) = (comparison.diff.span.0, match edit.kind {
-        Kind::Added => '+',
-        Kind::Changed => '~',
-        Kind::Removed => '-',
-    });
+    let (from, sign) = (
+        comparison.diff.span.0,
+        match edit.kind {
+            Kind::Added => '+',
+            Kind::Changed => '~',
+            Kind::Removed => '-',
+        },
+    );
     let names: Vec<_> = ids.iter().map(ToString::to_string).collect();
     let mut lines = vec![format!("{sign} {}", output::some(&names))];
     let mut say = |text: String| lines.push(format!("    {text}"));
@@ -55,13 +58,13 @@ fn block(bunch: &Bunch<'_>, comparison: &Comparison) -> Vec<String> {
     let each = if ids.len() > 1 { ", each" } else { "" };
     let mut running = format!("running {}", words::hours(edit));
     match edit.cost {
-        (Some(before), Some(after)) => running.push_str(&format!(
+        (Some(before), Some(after)) if before != after => running.push_str(&format!(
             ", {} -> {}, {}",
             words::money(before),
             words::money(after),
             words::saved(comparison.diff.saved_per_week((before, after)))
         )),
-        (None, Some(after)) => running.push_str(&format!(", {}", words::money(after))),
+        (_, Some(after)) => running.push_str(&format!(", {}", words::money(after))),
         (_, None) => (),
     }
     say(format!("{running}{each}"));

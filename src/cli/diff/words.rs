@@ -132,14 +132,11 @@ pub(super) fn hours(edit: &Edit) -> String {
     }
 }
 
-/// `55 h`, `55.5 h`.
+/// `55 h`, `18.75 h`.
 pub(super) fn hour(time: Duration) -> String {
-    let minutes = (time.as_secs() + 30) / 60;
-    let tenths = (minutes * 10 + 30) / 60;
-    match tenths % 10 {
-        0 => format!("{} h", tenths / 10),
-        tenth => format!("{}.{tenth} h", tenths / 10),
-    }
+    let hundredths = (time.as_secs() + 18) / 36;
+    let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+    format!("{} h", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// To the cent.
@@ -151,7 +148,7 @@ pub(super) fn money(parts: u64) -> String {
 pub(super) fn saved(parts: i64) -> String {
     let money = money(parts.unsigned_abs());
     match parts.signum() {
-        0 => "costs the same".to_owned(),
+        0 => "which changes nothing".to_owned(),
         1 => format!("saves {money} a week"),
         _ => format!("costs {money} more a week"),
     }
