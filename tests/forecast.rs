@@ -146,15 +146,15 @@ fn a_line_for_a_budget_that_an_account_shares() {
     let from = at("2026-11-25T00:00:00Z");
     let starts = "account `default`: each Mon-Fri, 20 starts wanted from 08:00 Europe/Berlin on \
                   wait in line, the last until 18:01:40, 10h1m40s later (the limit is 1 start in \
-                  1h10s): `d10`, `d11`, `d12` and 17 more; 9 of them never come to their turn, as \
-                  their window or gap ends first: `d21`, `d22`, `d23` and 6 more";
+                  1h10s): `d10`, `d11`, `d12` and 17 more; 9 of them never come to their turn, as the \
+                  window ends first: `d21`, `d22`, `d23` and 6 more";
     let stops = "account `default`: each Mon-Fri, 11 stops wanted from 19:00 Europe/Berlin on wait \
-                 in line, the last until Tue 05:01:40, 10h1m40s later (the limit is 1 stop in \
+                 in line, the last until Thu 05:01:40, 10h1m40s later (the limit is 1 stop in \
                  1h10s): `d10`, `d11`, `d12` and 8 more";
     let found = warnings(&fleet, &limits(ScopeMode::Account), from);
     assert_eq!(found.len(), 2, "{found:#?}");
     assert_eq!(found[0], starts);
-    assert_eq!(found[1].replace("Thu 05", "Tue 05"), stops);
+    assert_eq!(found[1], stops);
     assert_eq!(warnings(&fleet, &limits(ScopeMode::Deployment), from), <[&str; 0]>::default());
     assert_eq!(
         warnings(&fleet, &limits(ScopeMode::Auto), from),

@@ -259,7 +259,8 @@ fn next(one: &DeploymentView, now: Wall) -> String {
     }
 }
 
-fn ago(then: Wall, now: Wall) -> String {
+/// How long ago that was, to the second.
+pub fn ago(then: Wall, now: Wall) -> String {
     format!("{} ago", seconds(then, now))
 }
 

@@ -169,13 +169,14 @@ impl Diff {
 struct Course {
     state: Desired,
     changes: Vec<(Wall, Desired, TimeZone)>,
+    protect: bool,
 }
 
 impl Course {
     /// A protected deployment is never stopped: it is taken to run.
     fn new(intent: &Intent, calendar: &mut Calendar) -> Self {
         if intent.protect {
-            return Self { state: Desired::Running, changes: Vec::new() };
+            return Self { state: Desired::Running, changes: Vec::new(), protect: true };
         }
         let changes = calendar.changes(intent);
         let change = |change: &super::timeline::Change| {
@@ -184,6 +185,7 @@ impl Course {
         Self {
             state: intent.resolve(calendar.from()).desired,
             changes: changes.iter().map(change).collect(),
+            protect: false,
         }
     }
 
@@ -210,13 +212,13 @@ fn moves(before: Option<&Course>, after: Option<&Course>, from: Wall) -> Vec<Mov
     let (mut lost, mut gained) = (changes(before), changes(after));
     if let (Some(before), Some(after)) = (before, after)
         && before.state != after.state
+        && !after.protect
     {
         let zone = gained.first().or(lost.first()).map(|(.., zone)| zone.clone());
         gained.insert(0, (from, after.state, zone.unwrap_or(TimeZone::UTC)));
     }
-    let same = |a: &(Wall, Desired, TimeZone), b: &(Wall, Desired, TimeZone)| {
-        a.0 == b.0 && a.1 == b.1
-    };
+    let same =
+        |a: &(Wall, Desired, TimeZone), b: &(Wall, Desired, TimeZone)| a.0 == b.0 && a.1 == b.1;
     let (was, is) = (lost.clone(), gained.clone());
     lost.retain(|one| !is.iter().any(|other| same(one, other)));
     gained.retain(|one| !was.iter().any(|other| same(one, other)));
@@ -256,7 +258,6 @@ fn fields(before: Option<&Intent>, after: Option<&Intent>) -> Vec<Field> {
     compare("protect", &|one| one.protect.then(|| "true".to_owned()));
     compare("suspend", &suspend);
     compare("override", &exception);
-    compare("prices", &|one| one.prices.map(|prices| prices.to_string()));
     let schedules = (before.and_then(Intent::schedule), after.and_then(Intent::schedule));
     if let (Some(before), Some(after)) = schedules
         && before != after
@@ -285,7 +286,7 @@ fn within(before: &Schedule, after: &Schedule, fields: &mut Vec<Field>) {
     };
     compare("timezone", &zone);
     compare("windows", &windows);
-    compare("except", &exceptions);
+    compare("exceptions", &exceptions);
     compare("ready", &ready);
 }
 
@@ -294,6 +295,14 @@ fn state(intent: &Intent) -> String {
         Wanted::Fixed(state) => state.to_string(),
         Wanted::Scheduled(schedule) => format!("schedule {}", schedule.name),
     }
+}
+
+/// `0.36`, `1205.50`, `0.0625` of so many ten-thousandths: two digits behind the point, or as many
+/// as there are.
+pub fn amount(parts: u64) -> String {
+    let digits = format!("{:04}", parts % 10_000);
+    let digits = digits.trim_end_matches('0');
+    format!("{}.{digits:0<2}", parts / 10_000)
 }
 
 fn suspend(intent: &Intent) -> Option<String> {

@@ -113,7 +113,10 @@ impl Scene<'_> {
                 times: steps.iter().map(|step| step.wanted).collect(),
                 span: self.span,
             },
-            limit: (self.limits.of(method).requests, self.limits.hold(method)),
+            limit: (
+                self.limits.of(method).requests,
+                self.limits.of(method).per + self.limits.margin,
+            ),
             instead,
         })
     }
@@ -264,11 +267,16 @@ impl fmt::Display for Finding {
                 "account `{account}`: {when}, {count} {action}s wanted from {wanted} on wait in \
                  line, the last until {last}, {late} later ({limit}): {names}"
             )?;
+            let ends = match self.action {
+                Action::Start => "the window ends",
+                Action::Stop => "the next window begins",
+            };
             return match never.as_slice() {
                 [] => Ok(()),
+                [one] => write!(f, "; `{one}` never comes to its turn, as {ends} first"),
                 never => write!(
                     f,
-                    "; {} of them never come to their turn, as their window or gap ends first: {}",
+                    "; {} of them never come to their turn, as {ends} first: {}",
                     never.len(),
                     self::names(never)
                 ),

@@ -138,7 +138,7 @@ impl Line {
     fn new(limits: &Limits, method: Method) -> Self {
         let requests = limits.of(method).requests as usize;
         let (waiting, sent) = (BTreeSet::new(), VecDeque::new());
-        Self { waiting, sent, requests, hold: limits.hold(method) }
+        Self { waiting, sent, requests, hold: limits.of(method).per + limits.margin }
     }
 
     /// When the next call is allowed.

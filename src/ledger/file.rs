@@ -15,7 +15,7 @@ use crate::crash;
 use crate::keel::record::Record;
 
 /// The ledger's name in its directory.
-const LEDGER: &str = "ledger";
+pub(super) const LEDGER: &str = "ledger";
 
 /// A ledger that is being written anew; left over by a crash, it means nothing.
 const NEXT: &str = "ledger.new";

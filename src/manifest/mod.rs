@@ -29,6 +29,7 @@ pub use kept::{Bundle, Kept, KeptError};
 pub use merge::{Candidate, Merged, Refused, Valid, merge, united};
 pub use named::FILES_MAX;
 pub use parse::{parse, parse_beside, revision};
+pub use prices::amount;
 pub use read::{Found, Neighbours, Picture, Text, look};
 pub use set::{Set, Taken};
 pub use until::instant;

@@ -39,8 +39,8 @@ fn price(node: &Node) -> Result<u32, String> {
     })
 }
 
-/// In ten-thousandths.
-fn amount(text: &str) -> Option<u32> {
+/// In ten-thousandths; `None` if `text` is not an amount with up to four digits behind the point.
+pub fn amount(text: &str) -> Option<u32> {
     let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if !digits(whole) || !digits(part) || part.len() > DIGITS {
