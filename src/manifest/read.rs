@@ -32,9 +32,12 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 /// The content of a regular file that is not too large.
 pub(super) fn regular(path: &Path) -> Result<Vec<u8>, String> {
     let shown = path.display();
-    let cannot = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => format!("{shown}: there is no such file"),
-        _ => format!("{shown}: cannot be read: {error}"),
+    let cannot = |error: std::io::Error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            format!("{shown}: there is no such file")
+        } else {
+            format!("{shown}: cannot be read: {error}")
+        }
     };
     // Asked first: opening a pipe would wait for somebody to write into it.
     let metadata = std::fs::metadata(path).map_err(cannot)?;
