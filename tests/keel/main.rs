@@ -11,6 +11,7 @@ mod budget;
 mod calendar;
 mod fold;
 mod guards;
+mod let_go;
 mod mass_stop;
 mod queue;
 mod reading;
