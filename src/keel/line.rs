@@ -162,8 +162,8 @@ impl Desk<'_> {
         Some(self.history.standing(account, action, (position, length), now))
     }
 
-    /// A schedule's change counts from when it was due, everything else from when it joined. Whoever
-    /// has had a try since then goes behind those that have not.
+    /// A schedule's change counts from when it was due, everything else from when it joined.
+    /// Whoever has had a try since then goes behind those that have not.
     fn place(&self, member: &Member, action: Action) -> Place {
         let joined = self.history.waits(&member.id).map_or(self.now.wall, |(_, at)| at.wall);
         let since = member.resolved.since.unwrap_or(joined);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::call::Fate;
-use super::deployment::{Action, Desired};
+use super::deployment::Action;
 use super::guard::{self, Holding};
 use super::line::Standing;
 use super::member::{Failing, Member, Trouble};
@@ -18,14 +18,18 @@ pub fn of(
     line: Option<Standing>,
     now: Now,
 ) -> String {
+    match line {
+        // The first of them has nobody to wait for but the budget.
+        Some(line) if line.position > 1 => in_line(member, line, now),
+        Some(_) | None => alone(member, judgement, context, now),
+    }
+}
+
+fn alone(member: &Member, judgement: Judgement, context: Context<'_>, now: Now) -> String {
     let desired = member.resolved.desired;
     let status = member.status().map_or("not seen yet", |status| status.as_str());
     let name = member.observation.as_ref().map_or("", |seen| &seen.facts.name);
     let kind = member.observation.as_ref().map_or("", |seen| &seen.facts.kind);
-    // The first of them has nobody to wait for but the budget.
-    if let Some(line) = line.filter(|line| line.position > 1) {
-        return in_line(line, status, desired, now);
-    }
     match judgement.reason {
         Reason::InSync => format!("{status}, as desired"),
         Reason::Starting | Reason::Stopping => passing(member, judgement, now),
@@ -81,8 +85,9 @@ pub fn of(
     }
 }
 
-fn in_line(line: Standing, status: &str, desired: Desired, now: Now) -> String {
-    let action = line.action;
+fn in_line(member: &Member, line: Standing, now: Now) -> String {
+    let (desired, action) = (member.resolved.desired, line.action);
+    let status = member.status().map_or("not seen yet", |status| status.as_str());
     let when = line.eta.map_or_else(
         || "after the call under way".to_owned(),
         |eta| format!("about {}", moment(eta, now)),

@@ -12,6 +12,7 @@ mod calendar;
 mod decisions;
 mod fold;
 mod guards;
+mod let_go;
 mod mass_stop;
 mod pace;
 mod queue;

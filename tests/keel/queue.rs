@@ -14,7 +14,7 @@ use evenkeel::keel::record::Record;
 use evenkeel::keel::schedule::Schedule;
 
 use crate::bench::{
-    Bench, HOUR, MINUTE, SECOND, accepted, manifest, mono, refused, running, sees, singles, stopped,
+    Bench, HOUR, MINUTE, SECOND, accepted, mono, refused, running, sees, singles, stopped,
 };
 use crate::calendar::{follows, office};
 
@@ -293,29 +293,16 @@ fn while_a_call_is_under_way_nobody_promises_anything() {
 #[test]
 fn starts_go_first_for_the_reads_that_they_share_with_stops() {
     let mut policy = account_wide();
-    policy.limits.status.requests = 4;
-    policy.observe.reserve = 1;
-    let mut bench = Bench::new(policy);
-    let desired = manifest("r1", &[("d01", stopped()), ("d02", running())]);
-    bench.tell(Event::ManifestRead(desired));
-    // Both are seen, and two calls more are used up, so that both wait for a read.
+    policy.limits.status.requests = 2;
+    policy.observe.reserve = 0;
+    policy.act.enforce = false;
+    let mut bench = Bench::with(policy.clone(), &[("d01", stopped()), ("d02", running())]);
     bench.answer("status d01", sees("d01", "running"));
     bench.answer("status d02", sees("d02", "stopped"));
-    assert_eq!(bench.posts(), ["stop d01", "start d02"]);
-    bench.answer("stop d01", accepted());
-    bench.answer("start d02", accepted());
-    let mut firsts = Vec::new();
-    for _ in 0..12 {
-        if bench.until_call("status d02", 3 * HOUR).is_none() {
-            break;
-        }
-        firsts.push(bench.calls());
-        while let Some(call) = bench.calls().first().cloned() {
-            let name = call.split(' ').next_back().unwrap().to_owned();
-            let status = if name == "d01" { "running" } else { "stopped" };
-            let outcome = if call.starts_with("status") { sees(&name, status) } else { accepted() };
-            bench.answer(&call, outcome);
-        }
-    }
-    assert!(firsts.iter().any(|calls| calls[0] == "status d02"), "{firsts:?}");
+    bench.pass(MINUTE);
+    policy.act.enforce = true;
+    bench.tell(Event::PolicyChanged(Box::new(policy)));
+    assert_eq!(bench.calls(), [""; 0], "neither can be looked at again for an hour");
+    assert!(bench.until_call("status d02", 2 * HOUR).is_some());
+    assert_eq!(bench.calls(), ["status d02", "status d01"]);
 }
