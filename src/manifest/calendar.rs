@@ -45,16 +45,18 @@ pub(super) fn calendar(bytes: &[u8]) -> Result<Calendar, Vec<Fault>> {
         .map_err(|problem| vec![(problem.line() as usize, problem.message)])?;
     let mut reader = Reader::default();
     for (line, text) in unfolded(&source.text) {
+        if !reader.begun && !text.trim().eq_ignore_ascii_case("BEGIN:VCALENDAR") {
+            let text = shown(&text);
+            let message =
+                format!("expected `BEGIN:VCALENDAR`, found `{text}`: this is no iCalendar file");
+            return Err(vec![(line, message)]);
+        }
         match property(&text) {
             Some(property) => reader.take(Line { line, ..property }),
             None => {
                 let text = shown(&text);
                 reader.fault(line, format!("expected `NAME:value`, found `{text}`"));
             }
-        }
-        // Whatever comes behind the first fault of a file that is no calendar is one, too.
-        if !reader.begun && !reader.faults.is_empty() {
-            break;
         }
     }
     reader.finish()
@@ -123,13 +125,7 @@ impl Reader {
                 self.begun = true;
                 self.open.push((line.line, word));
             }
-            (_, 0) => {
-                let message = "expected `BEGIN:VCALENDAR`: this is no iCalendar file";
-                self.fault(
-                    line.line,
-                    if self.begun { "text after `END:VCALENDAR`" } else { message },
-                );
-            }
+            (_, 0) => self.fault(line.line, "text behind `END:VCALENDAR`"),
             ("BEGIN", depth) => {
                 if depth == 1 {
                     self.event.clear();
@@ -287,5 +283,6 @@ fn summary(line: &Line) -> String {
         }
     }
     let spaced = |c: char| if c.is_whitespace() { ' ' } else { c };
-    out.trim().chars().take(SUMMARY_MAX).map(spaced).flat_map(printable).collect()
+    let shown = out.trim().chars().map(spaced).flat_map(printable).take(SUMMARY_MAX);
+    shown.collect::<String>().trim_end().to_owned()
 }

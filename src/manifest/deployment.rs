@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::keel::deployment::{AccountId, Desired};
 use crate::keel::intent::{Intent, Override, Suspend, Wanted};
-use crate::yaml::{At, Entry, Fields, Kind, Node, Place, closest, did_you_mean, listed};
+use crate::yaml::{At, Entry, Faults, Fields, Kind, Node, Place, closest, did_you_mean, listed};
 
 use super::meant;
 use super::parse::Reader;
@@ -13,8 +13,7 @@ use super::until::instant;
 use super::window;
 
 /// What an entry may ask for.
-pub(super) const STATES: [(&str, Desired); 2] =
-    [("running", Desired::Running), ("stopped", Desired::Stopped)];
+const STATES: [(&str, Desired); 2] = [("running", Desired::Running), ("stopped", Desired::Stopped)];
 
 /// What people write when they mean one of [`STATES`].
 const MEANT: [(&str, &str); 16] = [
@@ -97,7 +96,8 @@ impl Reader<'_> {
     /// What the long form asks for; `owner` is the entry's place.
     fn wanted_field(&mut self, fields: &mut Fields<'_>, owner: Place) -> Option<Wanted> {
         if let Some(entry) = fields.take("state", &mut self.faults) {
-            return self.filled(entry).and_then(|node| self.wanted(node));
+            let node = behind_state(entry, &mut self.faults);
+            return node.and_then(|node| self.wanted(node));
         }
         let (place, message) = if let Some(place) = fields.key_place("schedule") {
             fields.skip("schedule");
@@ -122,16 +122,6 @@ impl Reader<'_> {
         }
         let state = state(node, Some(&self.schedules.names()));
         self.faults.check(node, state).map(Wanted::Fixed)
-    }
-
-    /// The value of `state:`, if there is one.
-    fn filled<'n>(&mut self, entry: &'n Entry) -> Option<&'n Node> {
-        if entry.value.is_null() {
-            let message = "nothing behind `state:`; write `running` or `stopped`";
-            self.faults.problem(entry.place, message);
-            return None;
-        }
-        Some(&entry.value)
     }
 
     /// The account that an entry names, or the default one; `owner` is the entry's place.
@@ -196,10 +186,7 @@ impl Reader<'_> {
         let fields = Fields::of(&entry.value, "override", expected, &mut self.faults);
         let mut fields = fields?;
         let state = match fields.take("state", &mut self.faults) {
-            Some(entry) => self.filled(entry).and_then(|node| {
-                let state = state(node, None);
-                self.faults.check(node, state)
-            }),
+            Some(entry) => fixed_state(entry, &mut self.faults),
             None => {
                 self.faults.problem(entry.place, "`state` is missing in `override`");
                 None
@@ -218,6 +205,20 @@ impl Reader<'_> {
         fields.finish(faults);
         Some(Override { state: state?, until: until?, reason })
     }
+}
+
+/// What stands behind `state:`, if anything does.
+fn behind_state<'n>(entry: &'n Entry, faults: &mut Faults) -> Option<&'n Node> {
+    if entry.value.is_null() {
+        faults.problem(entry.place, "nothing behind `state:`; write `running` or `stopped`");
+        return None;
+    }
+    Some(&entry.value)
+}
+
+/// The state behind `state:`, where no schedule would do.
+pub(super) fn fixed_state(entry: &Entry, faults: &mut Faults) -> Option<Desired> {
+    behind_state(entry, faults).and_then(|node| faults.check(node, state(node, None)))
 }
 
 /// A state; the names of `schedules` would do, too, unless that is `None`.

@@ -4,7 +4,7 @@ use crate::keel::deployment::Desired;
 use crate::keel::schedule::{Exception, Hours};
 use crate::yaml::{Entry, Faults, Fields, Kind, Node};
 
-use super::deployment::{STATES, reason};
+use super::deployment::{fixed_state, reason};
 use super::window::{dates, hours};
 
 /// How the text of an exception begins, unlike that of a holiday.
@@ -31,7 +31,7 @@ fn one(node: &Node, faults: &mut Faults) -> Option<Exception> {
     let state = fields.take("state", faults);
     let running = fields.take("running", faults);
     let hours = match (state, running) {
-        (Some(state), None) => faults.choice(&state.value, &STATES).map(|state| match state {
+        (Some(entry), None) => fixed_state(entry, faults).map(|state| match state {
             Desired::Running => vec![Hours::ALL_DAY],
             Desired::Stopped => Vec::new(),
         }),

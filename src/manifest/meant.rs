@@ -20,7 +20,11 @@ const LENGTH_MAX: usize = 100;
 /// The window that `text` means.
 pub(super) fn window(text: &str) -> Option<String> {
     let text = plain(text)?;
-    let words: Vec<&str> = text.split(' ').collect();
+    let mut words: Vec<&str> = text.split(' ').collect();
+    // `08:00-19:00 Mon-Fri`
+    if words.len() > 1 && span(words[0]).is_some() && words[0].contains(':') {
+        words.rotate_left(1);
+    }
     let (hours, on) = words.split_last()?;
     // `Mon-Fri,08:00-19:00`
     let (last, hours) = hours.rsplit_once(',').unwrap_or(("", hours));
@@ -55,6 +59,11 @@ pub(super) fn dates(text: &str) -> Option<String> {
     strict_dates(&found).is_ok().then_some(found)
 }
 
+/// Whether `text` means days and nothing else.
+pub(super) fn is_days(text: &str) -> bool {
+    plain(text).and_then(|text| days(&text)).is_some()
+}
+
 /// One kind of hyphen, and spaces only between words.
 fn plain(text: &str) -> Option<String> {
     if text.len() > LENGTH_MAX {
@@ -63,6 +72,7 @@ fn plain(text: &str) -> Option<String> {
     let hyphens = |c: char| if DASHES.contains(&c) { '-' } else { c };
     let mut text: String = text.chars().map(hyphens).collect();
     text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    text = text.replace(" from ", " ");
     for word in TO {
         text = text.replace(word, "-");
     }
@@ -109,8 +119,8 @@ fn span(text: &str) -> Option<String> {
         return None;
     }
     let ((begin, from), (end, to)) = (time(begin)?, time(end)?);
-    let past_midnight = if end > 24 { end - 24 } else { end };
-    let span = format!("{begin:02}:{from:02}-{past_midnight:02}:{to:02}");
+    let next_day = (end, to) > (24, 0);
+    let span = format!("{begin:02}:{from:02}-{:02}:{to:02}", if next_day { end - 24 } else { end });
     Some(if span == "00:00-00:00" { "00:00-24:00".to_owned() } else { span })
 }
 

@@ -172,8 +172,8 @@ impl Section<'_, '_> {
                 parts += whole.as_ref().map_or(0, Whole::parts);
                 if parts > PARTS_MAX {
                     let message = format!(
-                        "with their bases and holidays, the schedules up to here have more than \
-                         {PARTS_MAX} windows and dates"
+                        "with their bases and holidays, the schedules have more than {PARTS_MAX} \
+                         windows and dates"
                     );
                     self.faults.problem(own.place, message);
                     return;
@@ -198,11 +198,11 @@ impl Section<'_, '_> {
             if done.contains_key(name) {
                 break;
             }
-            let (base, place) = one.base.unwrap_or(("", one.place));
             chain.push((name, one));
+            let Some((base, place)) = one.base else { break };
             if chain.len() > BASES_MAX {
-                let message = format!("more than {BASES_MAX} bases behind each other");
-                self.faults.problem(place, message);
+                self.faults
+                    .problem(place, format!("more than {BASES_MAX} bases behind each other"));
                 break;
             }
             if chain.iter().any(|(name, _)| *name == base) {
@@ -215,7 +215,7 @@ impl Section<'_, '_> {
                 self.faults.problem(place, message);
                 break;
             }
-            next = one.base.map(|(base, _)| base);
+            next = Some(base);
         }
         chain
     }

@@ -159,6 +159,9 @@ fn strict_day(text: &str) -> Result<Weekday, String> {
 }
 
 fn strict_hours(text: &str) -> Result<Hours, String> {
+    if text.starts_with(|c: char| c.is_alphabetic()) && text.contains(':') {
+        return Err("a space goes between days and hours".to_owned());
+    }
     if text.contains(',') {
         return Err("hours with a gap are two windows; write each with its days".to_owned());
     }
@@ -218,7 +221,7 @@ fn strict_date(text: &str) -> Result<Date, String> {
         _ if text.is_empty() => return Err("a date is missing before or after `..`".to_owned()),
         _ => {
             return Err(format!(
-                "`{}` is not a date, which is written year, month, day: `2026-12-24`",
+                "`{}` is not a date, which is written year, month, day, like `2026-01-31`",
                 shown(text)
             ));
         }

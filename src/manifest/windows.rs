@@ -4,7 +4,8 @@ use crate::keel::schedule::Days;
 use crate::keel::schedule::{On, Window};
 use crate::yaml::{At, Entry, Faults, Kind, Node, Place, shown};
 
-use super::window::{is_days, lies_inside, window};
+use super::meant;
+use super::window::{is_days, lies_inside, strict_window, window};
 
 const EXAMPLE: &str = "`running: [Mon-Fri 08:00-19:00]`";
 
@@ -66,10 +67,8 @@ pub(super) fn warn_of_no_effect(
 fn no_windows(node: &Node) -> Option<String> {
     match &node.kind {
         Kind::Null => Some(format!("nothing behind `running:`; expected windows: {EXAMPLE}")),
-        Kind::List(nodes) if nodes.is_empty() => Some(format!(
-            "a schedule without windows never runs; name some, such as {EXAMPLE}, or write \
-             `stopped` where it is followed"
-        )),
+        Kind::List(nodes) if nodes.is_empty() => Some(never()),
+        Kind::Text(text) if matches!(&**text, "never" | "none" | "stopped") => Some(never()),
         Kind::Text(text) if matches!(&**text, "always" | "24/7" | "24x7") => Some(format!(
             "`{text}` is no window; all day, every day is `00:00-24:00`, and who never stops needs \
              no schedule but `running`"
@@ -77,6 +76,13 @@ fn no_windows(node: &Node) -> Option<String> {
         Kind::Bool(_) => Some(format!("expected windows, such as {EXAMPLE}, found {node}")),
         Kind::Number(_) | Kind::Text(_) | Kind::List(_) | Kind::Map(_) => None,
     }
+}
+
+fn never() -> String {
+    format!(
+        "a schedule without windows never runs; name some, such as {EXAMPLE}, or write `stopped` \
+         where it is followed"
+    )
 }
 
 fn one(node: &Node) -> Result<Window, String> {
@@ -105,17 +111,19 @@ fn one(node: &Node) -> Result<Window, String> {
 /// A window with commas that stands in `[ ]` without quotes, and in how many pieces it is.
 fn torn(nodes: &[Node]) -> Option<(String, usize)> {
     let words: Vec<&str> = nodes.iter().map_while(|node| node.word().ok()).collect();
-    let days = words.iter().take_while(|word| is_days(word)).count();
+    let of_days = |word: &&&str| is_days(word) || meant::is_days(word);
+    let days = words.iter().take_while(of_days).count();
     if days == 0 || days >= words.len() {
         return None;
     }
     let whole = words[..=days].join(",");
-    let window = window(&whole).ok()?;
+    let whole =
+        strict_window(&whole).map_or_else(|_| meant::window(&whole), |_| Some(whole.clone()))?;
     let message = format!(
         "`{}` has no hours; in `[ ]` a comma begins another window, so put one with commas in \
          quotes: `\"{}\"`",
         shown(words[0]),
-        window.text
+        whole
     );
     Some((message, days + 1))
 }

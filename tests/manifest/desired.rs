@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use evenkeel::keel::deployment::AccountId;
 use evenkeel::keel::intent::{Intent, Manifest, Prices, Wanted};
@@ -107,7 +108,7 @@ const DAYS: [Weekday; 7] = [
 
 #[test]
 fn each_case_says_what_is_expected() {
-    compare("cases/*.yaml", 40, outcome);
+    compare("cases/*.yaml", 200, outcome);
 }
 
 #[test]
@@ -138,6 +139,67 @@ fn a_fleet_of_a_hundred_thousand() {
     }
     let manifest: Manifest = parse("f", text.as_bytes(), None).expect("valid").0;
     assert_eq!(manifest.intents.len(), 100_000);
+}
+
+#[test]
+fn a_hundred_thousand_follow_one_schedule() {
+    let mut text = String::from("schedules: { s: { running: Mon-Fri 08:00-19:00 } }\n");
+    text.push_str("deployments:\n");
+    for n in 0..100_000 {
+        text.push_str(&format!("  w{n:07x}: s\n"));
+    }
+    let manifest = parse("f", text.as_bytes(), None).expect("valid").0;
+    let schedules: Vec<_> = manifest.intents.values().filter_map(Intent::schedule).collect();
+    assert_eq!(schedules.len(), 100_000);
+    assert!(schedules.iter().all(|schedule| Arc::ptr_eq(schedule, schedules[0])));
+}
+
+/// What would be a hundred million windows.
+#[test]
+fn bases_and_calendars_are_bounded() {
+    let mut text = String::from("holidays: h.ics\nschedules:\n  s: { running: 08:00-19:00 }\n");
+    for n in 0..10_000 {
+        text.push_str(&format!("  s{n}: {{ base: s }}\n"));
+    }
+    text.push_str("deployments: {}\n");
+    let event = |n: usize| format!("BEGIN:VEVENT\nDTSTART:20300101\nSUMMARY:{n}\nEND:VEVENT\n");
+    let events: String = (0..4000).map(event).collect();
+    let calendar = format!("BEGIN:VCALENDAR\n{events}END:VCALENDAR\n");
+    let beside = |_: &str| Ok(calendar.as_bytes().into());
+    let report = parse_beside("f", text.as_bytes(), None, &beside).expect_err("too many");
+    assert_eq!(
+        report.to_string(),
+        "f:1224:3: with their bases and holidays, the schedules have more than 1000000 windows \
+         and dates\n  1224 |   s1220: { base: s }\n       |   ^^^^^"
+    );
+}
+
+/// The chapter on schedules, for people: its example and each line of its table.
+#[test]
+fn the_readme_speaks_the_language() {
+    let readme = std::fs::read_to_string("README.md").expect("the README");
+    let chapter = readme.split("\n## Schedules\n").nth(1).expect("a chapter");
+    let chapter = chapter.split("\n## ").next().expect("its end");
+    let example = chapter.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let beside = on_disk(Path::new("config/desired.yaml"));
+    let valid = |text: &str| {
+        let result = parse_beside("README", text.as_bytes(), None, &beside);
+        result.unwrap_or_else(|report| panic!("{report}\n{text}")).1
+    };
+    assert_eq!(valid(example.expect("an example")), [""; 0]);
+    let rows = chapter.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    for row in rows {
+        let line = match row {
+            window if !row.starts_with(|c: char| c.is_ascii_lowercase()) => {
+                format!("    running: [{window}]\n")
+            }
+            other => format!("    {}\n", other.replace(": - {", ":\n      - {")),
+        };
+        let running =
+            if line.starts_with("    running") { "" } else { "    running: 08:00-19:00\n" };
+        let office = "  office-hours: { running: 08:00-19:00 }\n";
+        valid(&format!("schedules:\n{office}  s:\n{running}{line}deployments: {{ w1: s }}\n"));
+    }
 }
 
 proptest! {
