@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::budget::{Rule, Tally, Verdict};
 use super::call::{Call, CallId, Fate, Method};
+use super::chronicle::Chronicle;
 use super::deployment::{AccountId, DeploymentId};
+use super::lead::Starts;
 use super::policy::{Policy, ScopeMode};
 use super::record::{Cause, Past, Record, Stamp};
 use super::time::{Mono, Now};
@@ -45,6 +47,7 @@ pub struct DeploymentPast {
     pub(super) last_act: Option<Past>,
     pub(super) reversals: Vec<Mono>,
     pub(super) refusals: u32,
+    pub(super) starts: Starts,
 }
 
 /// The fold over a ledger.
@@ -58,6 +61,7 @@ pub struct History {
     pub(super) deployments: BTreeMap<DeploymentId, DeploymentPast>,
     pub(super) open: BTreeMap<CallId, Open>,
     pub(super) past: VecDeque<Past>,
+    pub(super) chronicle: Chronicle,
 }
 
 impl History {
@@ -72,6 +76,7 @@ impl History {
             deployments: BTreeMap::new(),
             open: BTreeMap::new(),
             past: VecDeque::new(),
+            chronicle: Chronicle::default(),
         }
     }
 
@@ -115,6 +120,10 @@ impl History {
             }
             Record::Past(past) => self.remember(past.clone()),
             Record::Carried(carried) => self.carried(carried),
+            Record::Noted { at, note } => {
+                self.read_clock(*at);
+                self.noted(*at, note);
+            }
         }
     }
 
@@ -284,6 +293,7 @@ impl History {
         self.next = self.next.max(CallId(id.0.saturating_add(1)));
         self.each_tally(call, |tally, _| tally.reserve());
         if let (Some(action), Some(deployment)) = (call.action(), call.deployment()) {
+            self.deployment(deployment).starts.reserved();
             self.remember(Past {
                 id,
                 account: call.account.clone(),
@@ -333,6 +343,9 @@ impl History {
         let past = self.deployment(deployment);
         if let Some(last) = past.last_act.as_mut().filter(|last| last.id == id) {
             last.settled = Some((at, fate));
+        }
+        if let Some(action) = call.action() {
+            past.starts.settled(action, at.mono, fate);
         }
         match fate {
             Fate::Answered { code: 200..=299, .. } => past.refusals = 0,

@@ -10,6 +10,14 @@ use super::time::{Mono, Now, format_duration};
 
 /// The message of the `Synced` condition.
 pub fn of(member: &Member, judgement: Judgement, context: Context<'_>, now: Now) -> String {
+    let text = plain(member, judgement, context, now);
+    match member.late {
+        Some(by) => format!("{text}; late: to be running by {}", by.local(member.intent.clock())),
+        None => text,
+    }
+}
+
+fn plain(member: &Member, judgement: Judgement, context: Context<'_>, now: Now) -> String {
     let desired = member.resolved.desired;
     let status = member.status().map_or("not seen yet", |status| status.as_str());
     let name = member.observation.as_ref().map_or("", |seen| &seen.facts.name);

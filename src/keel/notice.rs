@@ -8,7 +8,7 @@ use super::deployment::{AccountId, Action, DeploymentId, Desired, Status};
 use super::intent::Rule;
 use super::plan::Reason;
 use super::record::Cause;
-use super::time::Wall;
+use super::time::{Mono, Wall};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub enum Notice {
         from: Option<Status>,
         /// The status now.
         to: Status,
+        /// When it was seen.
+        at: Mono,
     },
     /// A start or stop is about to leave.
     Acting {
@@ -153,6 +155,30 @@ pub enum Notice {
         /// How many.
         in_flight: usize,
     },
+    /// A deployment that is to be ready when a window begins is not running by then.
+    Late {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// When the window began.
+        ready_by: Wall,
+        /// How long ago that is.
+        by: Duration,
+        /// Why it is not running yet.
+        reason: Reason,
+        /// The same for people, and what comes next.
+        message: Arc<str>,
+    },
+    /// A deployment that was late runs, or need not any more.
+    LateNoMore {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// When the window began.
+        ready_by: Wall,
+        /// How long ago that is.
+        by: Duration,
+        /// Whether it runs.
+        runs: bool,
+    },
 }
 
 impl Notice {
@@ -176,7 +202,9 @@ impl Notice {
             | Self::ClockStepped { .. }
             | Self::LedgerStuck { .. }
             | Self::LedgerFree
-            | Self::Draining { .. } => None,
+            | Self::Draining { .. }
+            | Self::Late { .. }
+            | Self::LateNoMore { .. } => None,
         }
     }
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::call::{Call, CallId, Fate, Method};
+use super::chronicle::{Last, Note};
 use super::deployment::{AccountId, Action, DeploymentId, Desired, Status};
 use super::intent::Rule;
+use super::lead::Shown;
 use super::time::{Mono, Now, Wall};
 
 /// When a record was made. The clock domain is that of the last [`Record::Started`] before it.
@@ -96,6 +98,14 @@ pub enum Record {
     Past(Past),
     /// Compaction: what is remembered of a deployment or an account beside its budgets.
     Carried(Carried),
+    /// What is wanted or seen of a deployment is something else than before.
+    Noted {
+        /// When.
+        at: Stamp,
+        /// What.
+        #[serde(rename = "n")]
+        note: Note,
+    },
 }
 
 impl Record {
@@ -112,7 +122,8 @@ impl Record {
             Self::Settled { .. }
             | Self::Reversed { .. }
             | Self::Forgiven { .. }
-            | Self::Past(_) => false,
+            | Self::Past(_)
+            | Self::Noted { .. } => false,
         }
     }
 }
@@ -185,6 +196,23 @@ pub enum Carried {
         account: AccountId,
         /// When it said so.
         at: Mono,
+    },
+    /// The starts that a deployment has shown.
+    Starts {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// When the one under watch was accepted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        awaited: Option<Mono>,
+        /// Oldest first.
+        shown: Vec<Shown>,
+    },
+    /// What was last noted of a deployment.
+    Last {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// What.
+        last: Box<Last>,
     },
 }
 

@@ -14,7 +14,7 @@ use super::reconciler::Reconciler;
 use super::time::{Mono, Now, Wall};
 use super::view::{
     AccountView, BudgetView, Condition, DeploymentView, DesiredView, FileView, NextStep, NextView,
-    ObservedView, PastView, SyncedView, Time, View, WidenedView,
+    ObservedView, PastView, ReadyView, SyncedView, Time, View, WidenedView,
 };
 
 impl Reconciler {
@@ -140,6 +140,7 @@ impl Reconciler {
                 state: resolved.desired,
                 rule: resolved.rule.to_string(),
                 until: resolved.changes.map(Time),
+                until_local: resolved.changes.map(|at| at.local(member.intent.clock())),
                 revision: self.revision.clone(),
                 protect: member.intent.protect,
                 suspended: resolved.suspended.clone(),
@@ -165,6 +166,11 @@ impl Reconciler {
                 self.budget_view(&member.act(Action::Stop), now),
             ],
             last_action: self.history.last_act(&member.id).map(PastView::from),
+            ready: member.intent.is_ready().then(|| ReadyView {
+                lead_seconds: member.lead.as_secs(),
+                ready_by: resolved.ready_by.map(Time),
+                late: member.late.map(Time),
+            }),
         }
     }
 }

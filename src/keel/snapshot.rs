@@ -3,6 +3,7 @@
 use super::call::{CallId, Method};
 use super::deployment::{AccountId, DeploymentId};
 use super::history::{AccountPast, History, Open};
+use super::lead::Starts;
 use super::record::{Carried, Past, Record, TallyLine};
 use super::time::{Mono, Now};
 
@@ -40,6 +41,7 @@ impl History {
                 || past.last_act.is_some()
                 || !past.reversals.is_empty()
                 || past.refusals > 0
+                || past.starts != Starts::default()
         });
     }
 
@@ -56,6 +58,7 @@ impl History {
         self.snapshot_deployments(&mut out);
         let under_way = |past: &&Past| past.settled.is_some();
         out.extend(self.past.iter().filter(under_way).cloned().map(Record::Past));
+        self.chronicle.snapshot(&mut out);
         for (id, Open { call, reserved, cause }) in &self.open {
             out.push(Record::Reserved {
                 at: *reserved,
@@ -64,6 +67,9 @@ impl History {
                 cause: cause.clone(),
             });
         }
+        // After the reservations and the notes: each of those says something about starts, too.
+        let starts = self.deployments.iter().filter_map(|(id, past)| past.starts.carry(id));
+        out.extend(starts.map(Record::Carried));
         out
     }
 
@@ -125,6 +131,11 @@ impl History {
                 let past = self.deployments.entry(deployment.clone()).or_default();
                 past.refusals = *count;
             }
+            Carried::Starts { deployment, awaited, shown } => {
+                let past = self.deployments.entry(deployment.clone()).or_default();
+                past.starts = Starts::carried(*awaited, shown);
+            }
+            Carried::Last { deployment, last } => self.chronicle.carried(deployment, last),
         }
     }
 
@@ -142,11 +153,13 @@ impl History {
             past.tallies.values_mut().for_each(|tally| tally.shift(millis));
             past.reversals.iter_mut().for_each(|at| *at = at.shifted(millis));
             past.last_act.iter_mut().for_each(|act| shift_past(act, millis));
+            past.starts.rebooted();
         }
         for open in self.open.values_mut() {
             open.reserved.mono = open.reserved.mono.shifted(millis);
         }
         self.past.iter_mut().for_each(|past| shift_past(past, millis));
+        self.chronicle.shift(millis);
     }
 
     /// The history as of one reading of the clocks, ready to be carried.

@@ -8,9 +8,11 @@
 mod acting;
 mod bench;
 mod budget;
+mod chronicle;
 mod fold;
 mod guards;
 mod reading;
+mod ready;
 mod shared;
 mod snapshot;
 mod trouble;

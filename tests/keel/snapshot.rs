@@ -1,8 +1,10 @@
 //! Compaction loses nothing: whatever was recorded, the compacted ledger adds up to the same.
 
 use evenkeel::keel::call::{Call, CallId, Fate, Method};
-use evenkeel::keel::deployment::{AccountId, Action};
+use evenkeel::keel::chronicle::{Note, Wish};
+use evenkeel::keel::deployment::{AccountId, Action, Desired, Status};
 use evenkeel::keel::history::History;
+use evenkeel::keel::intent::Rule;
 use evenkeel::keel::policy::Policy;
 use evenkeel::keel::record::{Record, Stamp};
 use evenkeel::keel::time::{Boot, Mono, Now, Wall};
@@ -21,6 +23,7 @@ enum Step {
     Widened(u8),
     Reversed(u8),
     Forgiven(u8),
+    Noted(u8, u8),
     Wait(u32),
     SetWall(i32),
 }
@@ -35,6 +38,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<u8>().prop_map(Step::Widened),
         2 => any::<u8>().prop_map(Step::Reversed),
         1 => any::<u8>().prop_map(Step::Forgiven),
+        4 => (any::<u8>(), any::<u8>()).prop_map(|(which, note)| Step::Noted(which, note)),
         6 => (0..4_000_000u32).prop_map(Step::Wait),
         1 => (-100_000_000..100_000_000).prop_map(Step::SetWall),
     ]
@@ -77,6 +81,23 @@ impl Scribe {
         }
     }
 
+    fn note(which: u8, note: u8) -> Note {
+        let deployment = id(["a", "b"][usize::from(which % 2)]);
+        let schedule = |name: &str| Rule::Schedule { name: name.into(), because: "now".into() };
+        let rule = [schedule("x"), schedule("y"), Rule::State][usize::from(note / 4 % 3)].clone();
+        let wish = |suspended| Wish { desired: Desired::Running, rule, suspended };
+        let revision = "r1".into();
+        match note % 4 {
+            0 if which < 32 => Note::Left { deployment },
+            0 => Note::Wanted { deployment, wish: wish(Some("migration".into())), revision },
+            1 => Note::Wanted { deployment, wish: wish(None), revision },
+            _ => {
+                let word = ["running", "stopped", "starting", "odd"][usize::from(which / 2 % 4)];
+                Note::Seen { deployment, status: Status::from_word(word) }
+            }
+        }
+    }
+
     fn write(&mut self, step: &Step) {
         let (at, deployment) = (self.stamp(), |which: u8| id(["a", "b"][usize::from(which % 2)]));
         let record = match *step {
@@ -105,6 +126,7 @@ impl Scribe {
             }
             Step::Reversed(which) => Record::Reversed { at, deployment: deployment(which) },
             Step::Forgiven(which) => Record::Forgiven { at, deployment: deployment(which) },
+            Step::Noted(which, note) => Record::Noted { at, note: Self::note(which, note) },
             Step::Wait(millis) => {
                 self.now.mono = self.now.mono.shifted(i64::from(millis));
                 self.now.wall = self.now.wall.shifted(i64::from(millis));
