@@ -57,11 +57,15 @@ impl Reconciler {
                 self.join(id, &manifest.intents[*id], now);
             }
         }
+        self.note_who_left(now, decision);
         let unlisted = self.settle_list_use(now);
         for id in changed {
             let intent = &manifest.intents[id];
             self.visit(id, now, decision, |desk, member| {
                 let from = member.told.is_some().then_some(member.resolved.desired);
+                if member.intent.schedule() != intent.schedule() {
+                    member.rescheduled = now.wall;
+                }
                 member.intent = intent.clone();
                 let differs = desk.resolve_intent(member);
                 if differs || (from.is_none() && !first) {
@@ -114,6 +118,7 @@ impl Reconciler {
         if let Some(account) = self.accounts.get_mut(&member.intent.account) {
             account.members -= 1;
             account.schedule(&mut member, None);
+            account.expect(&mut member, None);
             account.line_up(&mut member, None);
         }
     }

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::budget::{Rule, Tally, Verdict};
 use super::call::{Call, CallId, Fate, Method};
+use super::chronicle::Chronicle;
 use super::deployment::{AccountId, Action, DeploymentId};
 use super::guard::Hold;
+use super::lead::Starts;
 use super::policy::{Policy, ScopeMode};
 use super::record::{Cause, Past, Record, Stamp};
 use super::time::{Mono, Now};
@@ -47,6 +49,7 @@ pub struct DeploymentPast {
     pub(super) reversals: Vec<Mono>,
     pub(super) refusals: u32,
     pub(super) waits: Option<(Action, Stamp)>,
+    pub(super) starts: Starts,
 }
 
 /// The fold over a ledger.
@@ -61,6 +64,7 @@ pub struct History {
     pub(super) open: BTreeMap<CallId, Open>,
     pub(super) past: VecDeque<Past>,
     pub(super) hold: Option<Hold>,
+    pub(super) chronicle: Chronicle,
 }
 
 impl History {
@@ -76,6 +80,7 @@ impl History {
             open: BTreeMap::new(),
             past: VecDeque::new(),
             hold: None,
+            chronicle: Chronicle::default(),
         }
     }
 
@@ -121,6 +126,10 @@ impl History {
             }
             Record::Past(past) => self.remember(past.clone()),
             Record::Carried(carried) => self.carried(carried),
+            Record::Noted { at, note } => {
+                self.read_clock(*at);
+                self.noted(*at, note);
+            }
         }
     }
 
@@ -290,6 +299,7 @@ impl History {
         self.next = self.next.max(CallId(id.0.saturating_add(1)));
         self.each_tally(call, |tally, _| tally.reserve());
         if let (Some(action), Some(deployment)) = (call.action(), call.deployment()) {
+            self.deployment(deployment).starts.reserved();
             self.remember(Past {
                 id,
                 account: call.account.clone(),
@@ -342,6 +352,9 @@ impl History {
         }
         if fate != Fate::NeverLeft {
             past.waits = None;
+        }
+        if let Some(action) = call.action() {
+            past.starts.settled(action, at.mono, fate);
         }
         match fate {
             Fate::Answered { code: 200..=299, .. } => past.refusals = 0,
