@@ -38,13 +38,7 @@ impl Reconciler {
             self.leave(id);
             self.forget_wait(id, now, decision);
         }
-        let mut changed = Vec::new();
-        for (id, intent) in &manifest.intents {
-            let same = self.members.get(id).is_some_and(|member| member.intent == *intent);
-            if !same && self.accounts.contains_key(&intent.account) {
-                changed.push(id);
-            }
-        }
+        let changed = self.changed_by(manifest);
         let removed = gone.iter().filter(|id| !manifest.intents.contains_key(*id)).count();
         decision.tell(Notice::ManifestAccepted {
             revision: manifest.revision.clone(),
@@ -79,6 +73,16 @@ impl Reconciler {
         for id in unlisted {
             self.visit(&id, now, decision, |desk, member| desk.unlisted(member));
         }
+    }
+
+    /// The deployments of which another state of the file asks something else, or for the first
+    /// time.
+    fn changed_by<'m>(&self, manifest: &'m Manifest) -> Vec<&'m DeploymentId> {
+        let differs = |(id, intent): &(&DeploymentId, &Intent)| {
+            let same = self.members.get(*id).is_some_and(|member| member.intent == **intent);
+            !same && self.accounts.contains_key(&intent.account)
+        };
+        manifest.intents.iter().filter(differs).map(|(id, _)| id).collect()
     }
 
     /// Other rules from now on. Accounts that are gone keep their past in the ledger.

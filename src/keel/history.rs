@@ -10,7 +10,7 @@ use super::chronicle::Chronicle;
 use super::deployment::{AccountId, Action, DeploymentId};
 use super::guard::Hold;
 use super::lead::Starts;
-use super::policy::{Policy, ScopeMode};
+use super::policy::Policy;
 use super::record::{Cause, Past, Record, Stamp};
 use super::time::{Mono, Now};
 
@@ -146,51 +146,6 @@ impl History {
     /// The starts and stops that are remembered, oldest first.
     pub fn past(&self) -> &VecDeque<Past> {
         &self.past
-    }
-
-    /// The last start or stop of a deployment.
-    pub fn last_act(&self, deployment: &DeploymentId) -> Option<&Past> {
-        self.deployments.get(deployment)?.last_act.as_ref()
-    }
-
-    /// Starts and stops of a deployment that were refused in a row.
-    pub fn refusals(&self, deployment: &DeploymentId) -> u32 {
-        self.deployments.get(deployment).map_or(0, |past| past.refusals)
-    }
-
-    /// How often a deployment was turned back, as far as it still counts.
-    pub fn reversals(&self, deployment: &DeploymentId) -> usize {
-        self.deployments.get(deployment).map_or(0, |past| past.reversals.len())
-    }
-
-    /// Whether a deployment was turned back at `since` or later, as far as it still counts.
-    pub fn reversed_since(&self, deployment: &DeploymentId, since: Mono) -> bool {
-        let last = self.deployments.get(deployment).and_then(|past| past.reversals.last());
-        last.is_some_and(|last| since <= *last)
-    }
-
-    /// Whether something else keeps turning a deployment back.
-    pub fn contested(&self, deployment: &DeploymentId) -> bool {
-        self.reversals(deployment) >= self.policy.guards.contested_reversals as usize
-    }
-
-    /// When the server of an account last said that it has no list call.
-    pub fn no_list(&self, account: &AccountId) -> Option<Mono> {
-        self.accounts.get(account)?.no_list
-    }
-
-    /// Until when a method is counted over the whole account because of a 429.
-    pub fn widened(&self, account: &AccountId, method: Method) -> Option<Mono> {
-        self.accounts.get(account)?.widened.get(&method).copied()
-    }
-
-    /// Whether a method is counted over the whole account at `now`.
-    pub fn is_wide(&self, account: &AccountId, method: Method, now: Mono) -> bool {
-        match (method, self.policy.limits.scope) {
-            (Method::List, _) | (_, ScopeMode::Account) => true,
-            (_, ScopeMode::Deployment) => false,
-            (_, ScopeMode::Auto) => self.widened(account, method).is_some_and(|until| now < until),
-        }
     }
 
     /// Whether `call` may be sent at `now`, if `keep` slots of its scope are to stay free.

@@ -27,6 +27,7 @@ pub mod message;
 pub mod notice;
 pub mod plan;
 pub mod policy;
+mod recall;
 pub mod reckoning;
 pub mod reconciler;
 pub mod record;

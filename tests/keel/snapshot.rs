@@ -245,7 +245,9 @@ fn a_snapshot_is_as_short_as_can_be() {
     let next = Record::Carried(Carried::NextCall { id: CallId(2) });
     let head = |now| vec![Record::Started { now }, next.clone()];
     let tallies = [tally(Some(account()), None), tally(None, Some(id("a")))];
-    let (whole, past) = (fold(&one_start()), [Record::Past(past)]);
+    let awaited = Some(stamp(12).mono);
+    let starts = Carried::Starts { deployment: id("a"), awaited, shown: vec![] };
+    let (whole, past) = (fold(&one_start()), [Record::Past(past), Record::Carried(starts)]);
     let expected = [&head(now(1, 100))[..], &tallies, &past].concat();
     assert_eq!(whole.clone().compacted(now(1, 100)), expected);
     let lapsed = now(1, 12 + 3610);
