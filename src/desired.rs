@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -32,6 +32,9 @@ struct Follower {
     metrics: Arc<Metrics>,
     /// What an earlier process kept, until something newer is in force.
     earlier: Option<Arc<Manifest>>,
+    /// Good contents that are to be kept once the ledger has what they led to: were they kept
+    /// before, a crash could forget that their stops are held.
+    accepting: Option<(Bundle, oneshot::Receiver<()>)>,
     /// The last good contents, while they could not be kept.
     owed: Option<Bundle>,
 }
@@ -54,12 +57,14 @@ impl Desired {
             outbox,
             metrics,
             earlier: None,
+            accepting: None,
             owed: None,
         };
         tokio::spawn(async move {
             follower.take_over();
             loop {
                 tokio::select! {
+                    Some(bundle) = accepted(&mut follower.accepting) => follower.keep(bundle),
                     seen = seen.recv() => match seen {
                         Some(seen) if follower.take(&seen) => (),
                         Some(_) | None => return,
@@ -85,9 +90,15 @@ impl Follower {
         match self.kept.load() {
             Ok(None) => (),
             Ok(Some(bundle)) => {
-                let taken = self.set.adopt(bundle);
+                let taken = self.set.adopt(bundle.clone());
+                let mut before = taken.manifest.clone();
                 if let Some(report) = taken.report() {
                     tracing::error!("{}: refused\n{report}", shown(&self.kept.path()));
+                    // What was in force then does not depend on the accounts of today.
+                    before = Set::new(None).adopt(bundle).manifest;
+                }
+                if let Some(before) = before {
+                    self.tell(Event::ManifestKept(before));
                 }
                 self.earlier = taken.manifest;
             }
@@ -122,11 +133,13 @@ impl Follower {
             return self.refuse(report.unwrap_or_default());
         };
         self.earlier = None;
-        self.keep(self.set.bundle(picture.commit.as_deref()));
-        self.tell(match report {
+        let (accepted, accepting) = oneshot::channel();
+        self.accepting = Some((self.set.bundle(picture.commit.as_deref()), accepting));
+        let event = match report {
             None => Event::ManifestRead(manifest),
             Some(report) => Event::ManifestReadPartly { manifest, report },
-        })
+        };
+        self.outbox.send(Command::Durably(event, accepted)).is_ok()
     }
 
     fn keep(&mut self, bundle: Bundle) {
@@ -159,6 +172,13 @@ impl Follower {
     fn tell(&self, event: Event) -> bool {
         self.outbox.send(Command::Event(event)).is_ok()
     }
+}
+
+/// What is to be kept now. Waits for ever where nothing is.
+async fn accepted(accepting: &mut Option<(Bundle, oneshot::Receiver<()>)>) -> Option<Bundle> {
+    let Some((_, accepted)) = accepting else { return std::future::pending().await };
+    let accepted = accepted.await;
+    accepting.take().filter(|_| accepted.is_ok()).map(|(bundle, _)| bundle)
 }
 
 fn shown(path: &Path) -> String {

@@ -115,7 +115,7 @@ fn all_faults_come_in_one_report() {
 }
 
 /// A configuration after the account's line, and what is said of it.
-const CASES: [(&str, &str); 12] = [
+const CASES: [(&str, &str); 16] = [
     ("limits: { start: { requests: 0 } }", "`requests`: expected a whole number from 1 up, found"),
     ("limits: { start: { per: 1x } }", "`per`: `1x` is not a duration; write it like `90s`"),
     ("limits: { margin: -1s }", "`margin`: `-1s` is not a duration"),
@@ -123,7 +123,11 @@ const CASES: [(&str, &str); 12] = [
     ("observe: { confirm_within: 2h }", "`confirm_within`: must not be longer than the window, 1h"),
     ("observe: { list: yes }", "expected `auto` or `never`"),
     ("act: { backoff: { initial: 1m, max: 1s } }", "`max`: must not be shorter than `initial`, 1m"),
-    ("guards: { stops: { percent: 50 } }", "unknown key `stops` in guards; expected `contested`"),
+    ("guards: { stop: { percent: 50 } }", "unknown key `stop` in guards; did you mean `stops`?"),
+    ("guards: { stops: { percent: 101 } }", "`percent`: must be at most 100, which switches this"),
+    ("guards: { stops: { percent: half } }", "`percent`: expected a whole number from 0 up, found"),
+    ("guards: { stops: { above: -1 } }", "`above`: expected a whole number from 0 up, found"),
+    ("guards: { stops: 50 }", "expected a map behind `stops:`, found"),
     ("listen: 9464", "`listen`: `9464` is not an address; expected host and port"),
     ("listen: here:99999", "`listen`: `here:99999` is not an address"),
     ("limits: [1]", "expected a map behind `limits:`, found"),

@@ -102,7 +102,8 @@ async fn one_deployment() {
         r#""revision":"3f9c1a2b","protect":false,"suspended":null},"observed":null,"#,
         r#""fault":"401: the API refuses the key","synced":{"reason":"Unauthorized","message":"#,
         r#""the API refuses the key of account eu","since":"2026-11-24T02:00:00Z"},"#,
-        r#""conditions":[],"next":{"step":"read","at":null},"budgets":[],"lastAction":null}"#
+        r#""conditions":[],"next":{"step":"read","at":null},"queue":null,"budgets":[],"#,
+        r#""lastAction":null}"#
     );
     assert_eq!(told(&state(view()), "/api/v1/deployments/d4").await, json(200, want));
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use evenkeel::manifest::{Beside, Bundle, Kept, Options, Seen, Text, Watch, watch};
+use evenkeel::manifest::{Bundle, Kept, Neighbours, Options, Seen, Text, Watch, watch};
 use evenkeel::yaml::SIZE_MAX;
 use tokio::sync::mpsc::Receiver;
 
@@ -303,7 +303,7 @@ fn the_watch_ends_with_its_receiver() {
 }
 
 fn bundle(text: &str) -> Bundle {
-    let text = Text { bytes: text.as_bytes().into(), beside: Beside::new() };
+    let text = Text { bytes: text.as_bytes().into(), beside: Neighbours::new() };
     Bundle::new([("a.yaml", &text)], None)
 }
 

@@ -13,8 +13,10 @@ use crate::config::Settings;
 use crate::keel::budget::Verdict;
 use crate::keel::call::Call;
 use crate::keel::deployment::{Action, DeploymentId};
+use crate::keel::guard::{Guarded, Hold};
 use crate::keel::history::History;
 use crate::keel::intent::Manifest;
+use crate::keel::line::Lined;
 use crate::keel::reckoning::{Link, reckon};
 use crate::keel::record::{Record, Stamp};
 use crate::keel::time::{Now, Wall};
@@ -279,7 +281,11 @@ fn reading(record: &Record, before: Option<Now>) -> (Option<Now>, Option<Wall>) 
         | Record::Settled { at: stamp, .. }
         | Record::Widened { at: stamp, .. }
         | Record::Reversed { at: stamp, .. }
-        | Record::Forgiven { at: stamp, .. } => at(stamp),
+        | Record::Forgiven { at: stamp, .. }
+        | Record::Guard(
+            Guarded::Held(Hold { at: stamp, .. }) | Guarded::Released { at: stamp, .. },
+        )
+        | Record::Line(Lined::Waits { at: stamp, .. } | Lined::Left { at: stamp, .. }) => at(stamp),
         Record::Tally(_) | Record::Past(_) | Record::Carried(_) => (before, None),
     }
 }

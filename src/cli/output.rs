@@ -7,9 +7,10 @@ use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::exit::{Exit, Failure};
+use crate::keel::guard::way_out;
 use crate::keel::plan::Reason;
 use crate::keel::time::{Wall, format_duration};
-use crate::keel::view::{DeploymentView, NextStep, PastView, View};
+use crate::keel::view::{DeploymentView, GuardView, NextStep, PastView, View};
 
 /// The form of a command's output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -140,10 +141,23 @@ pub fn faults(view: &View) -> Result<Exit, Failure> {
     if let Some(fault) = &view.ledger_fault {
         line(&format!("\nThe ledger cannot be written, so nothing is sent: {fault}"))?;
     }
+    if let Some(guard) = &view.guard {
+        line(&format!("\n{}", held(guard)))?;
+    }
     for account in view.accounts.iter().filter(|account| account.unauthorized) {
         line(&format!("\nThe API refuses the key of account `{}` (401).", account.name))?;
     }
     line("")
+}
+
+fn held(guard: &GuardView) -> String {
+    let GuardView { change, count, fleet, since, deployments: _ } = guard;
+    format!(
+        "Change {change} is held since {since}: it would stop {count} of {fleet} deployments at \
+         once ({}).\n{}.",
+        guard.names(),
+        way_out(change),
+    )
 }
 
 /// The fleet, one row a deployment.

@@ -120,6 +120,7 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
         queries,
         outbox: outbox.clone(),
         stuck: None,
+        accepting: Vec::new(),
     };
     controller.commit(first).map_err(ledger_failed)?;
     let desired = Desired::follow(settings, clock, outbox.clone(), controller.metrics.clone());

@@ -2,6 +2,7 @@
 //! to show it asks of the controller, as a [`Query`].
 
 mod answer;
+mod guard;
 mod page;
 
 use std::fmt;

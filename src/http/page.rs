@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use maud::{DOCTYPE, Markup, html};
 
+use super::guard::held;
 use crate::keel::plan::Reason;
 use crate::keel::time::{Wall, format_duration};
 use crate::keel::view::{
@@ -159,6 +160,7 @@ fn faults(view: &View) -> Markup {
                 pre { (fault) }
             }
         }
+        @if let Some(guard) = &view.guard { (held(guard, now)) }
         @for account in &view.accounts { (account_faults(account, now)) }
         @if !view.leader {
             div.note { p { "This process stands by; another one acts." } }
@@ -352,7 +354,7 @@ fn moment(at: Wall) -> Markup {
 }
 
 /// An instant as seen from `now`, and in full when pointed at.
-fn when(now: Wall, at: Wall) -> Markup {
+pub(super) fn when(now: Wall, at: Wall) -> Markup {
     html! { time datetime=(at) title=(at) { (relative(now, at)) } }
 }
 

@@ -128,6 +128,7 @@ impl Desk<'_> {
     }
 
     fn failed(&mut self, member: &mut Member, trouble: Trouble) {
+        self.holding.unseen.remove(&member.id);
         let count = member.failing.as_ref().map_or(0, |failing| failing.count) + 1;
         if count == 1 {
             member.since.reachable = self.now.wall;
@@ -151,6 +152,7 @@ impl Desk<'_> {
         if !member.observe(observation, self.now) {
             return;
         }
+        self.holding.seen(&member.id, &facts.status);
         if was_failing && member.failing.is_none() {
             member.since.reachable = self.now.wall;
         }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::budget::{Rule, Tally, Verdict};
 use super::call::{Call, CallId, Fate, Method};
-use super::deployment::{AccountId, DeploymentId};
+use super::deployment::{AccountId, Action, DeploymentId};
+use super::guard::Hold;
 use super::policy::{Policy, ScopeMode};
 use super::record::{Cause, Past, Record, Stamp};
 use super::time::{Mono, Now};
@@ -45,6 +46,7 @@ pub struct DeploymentPast {
     pub(super) last_act: Option<Past>,
     pub(super) reversals: Vec<Mono>,
     pub(super) refusals: u32,
+    pub(super) waits: Option<(Action, Stamp)>,
 }
 
 /// The fold over a ledger.
@@ -58,6 +60,7 @@ pub struct History {
     pub(super) deployments: BTreeMap<DeploymentId, DeploymentPast>,
     pub(super) open: BTreeMap<CallId, Open>,
     pub(super) past: VecDeque<Past>,
+    pub(super) hold: Option<Hold>,
 }
 
 impl History {
@@ -72,6 +75,7 @@ impl History {
             deployments: BTreeMap::new(),
             open: BTreeMap::new(),
             past: VecDeque::new(),
+            hold: None,
         }
     }
 
@@ -105,6 +109,8 @@ impl History {
                 self.read_clock(*at);
                 self.deployment(deployment).reversals.clear();
             }
+            Record::Guard(line) => self.guarded(line),
+            Record::Line(line) => self.lined(line),
             Record::Tally(line) => {
                 let tally = Tally::carried(line.arrivals.clone(), line.closed, line.strikes);
                 if let Some(account) = &line.account {
@@ -216,7 +222,7 @@ impl History {
     }
 
     /// A scope that was never used still bears the calls that nobody remembers.
-    fn new_tally(&self, method: Method) -> Tally {
+    pub(super) fn new_tally(&self, method: Method) -> Tally {
         let (mut tally, rule) = (Tally::default(), self.rule(method));
         for (at, calls) in &self.ghosts {
             haunt(&mut tally, rule, *at, *calls);
@@ -228,7 +234,7 @@ impl History {
         self.accounts.entry(id.clone()).or_default()
     }
 
-    fn deployment(&mut self, id: &DeploymentId) -> &mut DeploymentPast {
+    pub(super) fn deployment(&mut self, id: &DeploymentId) -> &mut DeploymentPast {
         self.deployments.entry(id.clone()).or_default()
     }
 
@@ -244,7 +250,7 @@ impl History {
     }
 
     /// Only forwards: a compaction writes calls under way last, with the stamps they had.
-    fn read_clock(&mut self, at: Stamp) {
+    pub(super) fn read_clock(&mut self, at: Stamp) {
         if let Some(clock) = self.clock.as_mut().filter(|clock| clock.mono < at.mono) {
             clock.mono = at.mono;
             clock.wall = at.wall;
@@ -333,6 +339,9 @@ impl History {
         let past = self.deployment(deployment);
         if let Some(last) = past.last_act.as_mut().filter(|last| last.id == id) {
             last.settled = Some((at, fate));
+        }
+        if fate != Fate::NeverLeft {
+            past.waits = None;
         }
         match fate {
             Fate::Answered { code: 200..=299, .. } => past.refusals = 0,

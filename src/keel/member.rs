@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::account::Turn;
 use super::almanac::Almanac;
 use super::call::{Call, CallId, Fate, Request};
 use super::deployment::{Action, DeploymentId, Observation, Status};
 use super::intent::{Intent, Resolved};
+use super::line::Place;
 use super::plan::Reason;
 use super::record::Past;
 use super::time::{Mono, Now, Wall};
@@ -85,9 +87,9 @@ pub struct Member {
     /// Whether the account's list call shows it.
     pub(super) listed: bool,
     /// Where it stands in its account's timetable.
-    pub(super) due: Option<Mono>,
-    /// Since when it has been waiting for a call that its account allows only one of at a time.
-    pub(super) queued: Option<(Action, Mono)>,
+    pub(super) due: Option<(Mono, Turn)>,
+    /// Its place in the line for a call that its account allows only one of at a time.
+    pub(super) queued: Option<(Action, Place)>,
     /// What was last told of it.
     pub(super) told: Option<(Reason, Arc<str>)>,
     pub(super) since: Since,

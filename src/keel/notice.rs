@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::call::{Call, CallId, Fate};
 use super::deployment::{AccountId, Action, DeploymentId, Desired, Status};
+use super::guard::Release;
 use super::intent::Rule;
 use super::plan::Reason;
 use super::record::Cause;
@@ -35,6 +36,26 @@ pub enum Notice {
     ManifestRefused {
         /// All faults, for people.
         report: Arc<str>,
+    },
+    /// The mass-stop guard holds a change of the desired file.
+    StopsHeld {
+        /// Its id.
+        change: Arc<str>,
+        /// Deployments that it would stop.
+        stops: usize,
+        /// Deployments that the file names.
+        fleet: usize,
+        /// Since when.
+        since: Wall,
+    },
+    /// The mass-stop guard lets a change go.
+    StopsReleased {
+        /// Its id.
+        change: Arc<str>,
+        /// Stops that were held.
+        stops: usize,
+        /// Why.
+        why: Release,
     },
     /// The desired state of a deployment is another one than before (or the first).
     DesiredChanged {

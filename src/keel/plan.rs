@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::budget::Verdict;
 use super::call::Fate;
 use super::deployment::{Action, Desired, Status};
+use super::guard::Holding;
 use super::history::History;
 use super::member::{Member, Trouble};
 use super::policy::Policy;
@@ -180,6 +181,8 @@ pub struct Context<'a> {
     pub policy: &'a Policy,
     /// What is remembered.
     pub history: &'a History,
+    /// What the mass-stop guard holds.
+    pub holding: &'a Holding,
     /// Whether the account's credentials are refused.
     pub unauthorized: bool,
     /// The present.
@@ -253,6 +256,9 @@ fn opposite(member: &Member, context: Context<'_>, action: Action) -> Judgement 
     let kind = member.observation.as_ref().map(|observation| &observation.facts.kind);
     if !policy.act.types.iter().any(|allowed| Some(allowed) == kind) {
         return resting(Reason::TypeNotAllowed);
+    }
+    if action == Action::Stop && context.holding.holds(&member.id) {
+        return resting(Reason::Held);
     }
     if history.contested(&member.id) {
         return resting(Reason::Contested);

@@ -71,6 +71,11 @@ impl Limits {
             Method::Stop => self.stop,
         }
     }
+
+    /// The window of a method with its margin: for how long after its arrival a call holds.
+    pub fn hold(&self, method: Method) -> Duration {
+        self.of(method).per + self.margin
+    }
 }
 
 impl Default for Limits {

@@ -9,6 +9,7 @@ use super::call::{Answer, Fate, Request};
 use super::decision::Decision;
 use super::deployment::{AccountId, Action, DeploymentId};
 use super::desk::Desk;
+use super::guard::Holding;
 use super::history::History;
 use super::intent::Manifest;
 use super::member::Member;
@@ -22,6 +23,9 @@ use super::time::{Mono, Now};
 pub enum Event {
     /// A wake time came.
     Tick,
+    /// What an earlier process had in force: what the next file is compared with, and nothing
+    /// else. Told before the first [`Event::ManifestRead`].
+    ManifestKept(Arc<Manifest>),
     /// The desired file was read whole and is valid. Says nothing of what changed in it.
     ManifestRead(Arc<Manifest>),
     /// Of several desired files some cannot be used: what the others and the last good contents of
@@ -86,6 +90,9 @@ pub struct Reconciler {
     pub(super) accounts: BTreeMap<AccountId, Account>,
     pub(super) members: BTreeMap<DeploymentId, Member>,
     pub(super) manifest: Option<(Arc<Manifest>, Now)>,
+    /// What the next file is compared with: the one in force, or that of an earlier process.
+    pub(super) base: Option<Arc<Manifest>>,
+    pub(super) holding: Holding,
     pub(super) revision: Arc<str>,
     pub(super) almanac: Almanac,
     pub(super) fault: Option<(Arc<str>, Now)>,
@@ -111,6 +118,8 @@ impl Reconciler {
             history,
             members: BTreeMap::new(),
             manifest: None,
+            base: None,
+            holding: Holding::default(),
             revision: "".into(),
             almanac: Almanac::default(),
             fault: None,
@@ -145,6 +154,9 @@ impl Reconciler {
         self.notice_clock(now, &mut decision);
         match event {
             Event::Tick => (),
+            Event::ManifestKept(manifest) => {
+                self.base.get_or_insert(manifest);
+            }
             Event::ManifestRead(manifest) => self.accept(&manifest, now, &mut decision),
             Event::ManifestReadPartly { manifest, report } => {
                 let fault = self.fault.take();
@@ -182,6 +194,7 @@ impl Reconciler {
                 decision.tell(Notice::Draining { in_flight: self.in_flight() });
             }
         }
+        self.watch_hold(now, &mut decision);
         self.pump(now, &mut decision);
         decision
     }
@@ -236,10 +249,11 @@ impl Reconciler {
         work: impl FnOnce(&mut Desk<'_>, &mut Member),
     ) {
         let closed = self.closed();
-        let Self { policy, history, accounts, members, revision, almanac, .. } = self;
+        let Self { policy, history, accounts, members, revision, almanac, holding, .. } = self;
         let Some(member) = members.get_mut(id) else { return };
         let Some(account) = accounts.get_mut(&member.intent.account) else { return };
-        let mut desk = Desk { policy, history, account, decision, revision, almanac, closed, now };
+        let mut desk =
+            Desk { policy, history, account, decision, revision, almanac, holding, closed, now };
         work(&mut desk, member);
         desk.advance(member);
     }
@@ -265,9 +279,17 @@ impl Reconciler {
         work: impl FnOnce(&mut Desk<'_>) -> T,
     ) -> Option<T> {
         let closed = self.closed();
-        let Self { policy, history, accounts, revision, almanac, .. } = self;
+        let Self { policy, history, accounts, revision, almanac, holding, .. } = self;
         let account = accounts.get_mut(id)?;
-        Some(work(&mut Desk { policy, history, account, decision, revision, almanac, closed, now }))
+        let mut desk =
+            Desk { policy, history, account, decision, revision, almanac, holding, closed, now };
+        Some(work(&mut desk))
+    }
+
+    /// Remembers something, here and in the ledger.
+    pub(super) fn remember(&mut self, record: Record, decision: &mut Decision) {
+        self.history.apply(&record);
+        decision.record(record);
     }
 
     fn notice_clock(&mut self, now: Now, decision: &mut Decision) {
@@ -280,9 +302,7 @@ impl Reconciler {
         self.offset = offset;
         decision.tell(Notice::ClockStepped { by });
         // After a reboot only the wall clock can say how long ago the past is: by its new reading.
-        let reading = Record::Started { now };
-        self.history.apply(&reading);
-        decision.record(reading);
+        self.remember(Record::Started { now }, decision);
         let timed = |member: &&Member| member.intent.is_timed();
         let ids: Vec<_> =
             self.members.values().filter(timed).map(|member| member.id.clone()).collect();

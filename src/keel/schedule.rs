@@ -5,6 +5,7 @@
 //! the deployment runs.
 
 use std::fmt;
+use std::iter;
 use std::sync::Arc;
 
 use jiff::civil::{Date, DateTime, Weekday};
@@ -244,8 +245,11 @@ impl Schedule {
             On::Days(_) => None,
             On::Dates(dates) => Some(dates),
         });
-        let exceptions = self.exceptions.iter().map(|exception| exception.dates);
-        windows.chain(exceptions).flat_map(|dates| [dates.first, day(dates.last, 1)])
+        // Without weekly windows, hundreds of holidays take nothing away.
+        let weekly = self.windows.iter().any(|window| matches!(window.on, On::Days(_)));
+        let exceptions = self.exceptions.iter().filter(move |one| weekly || !one.hours.is_empty());
+        let dates = windows.chain(exceptions.map(|exception| exception.dates));
+        dates.flat_map(|dates| [dates.first, day(dates.last, 1)])
     }
 
     /// When the state changes, by all shifts that begin from the day `first` to the day `last`.
@@ -261,13 +265,9 @@ impl Schedule {
         let near = |one: &&Exception| one.dates.first <= last && first <= one.dates.last;
         let exceptions: Vec<_> = self.exceptions.iter().filter(near).collect();
         let mut shifts = Vec::new();
-        let mut date = first;
-        loop {
+        let dates = iter::successors(Some(first), |date| date.tomorrow().ok());
+        for date in dates.take_while(|date| *date <= last) {
             self.shifts_of(date, &exceptions, &mut shifts);
-            if date >= last {
-                break;
-            }
-            date = day(date, 1);
         }
         shifts.sort_by_key(|shift| (shift.begin, shift.end));
         shifts
@@ -337,7 +337,8 @@ impl Schedule {
 fn reading(date: Date, minutes: u16) -> DateTime {
     let (days, minutes) = (minutes / DAY, minutes % DAY);
     let of_hour = |part: u16| i8::try_from(part).unwrap_or(0);
-    day(date, days.into()).at(of_hour(minutes / 60), of_hour(minutes % 60), 0, 0)
+    let date = if days == 0 { date } else { day(date, days.into()) };
+    date.at(of_hour(minutes / 60), of_hour(minutes % 60), 0, 0)
 }
 
 /// So many days later, as far as the calendar goes.

@@ -2,7 +2,9 @@
 
 use super::call::{CallId, Method};
 use super::deployment::{AccountId, DeploymentId};
+use super::guard::Guarded;
 use super::history::{AccountPast, DeploymentPast, History, Open};
+use super::line::Lined;
 use super::record::{Carried, Past, Record, TallyLine};
 use super::time::{Mono, Now};
 
@@ -48,6 +50,7 @@ impl History {
         out.push(Record::Carried(Carried::NextCall { id: self.next }));
         let ghost = |(at, calls): &(Mono, u32)| Carried::Ghosts { at: *at, calls: *calls };
         out.extend(self.ghosts.iter().map(ghost).map(Record::Carried));
+        out.extend(self.hold.iter().cloned().map(Guarded::Held).map(Record::Guard));
         self.snapshot_accounts(&mut out);
         self.snapshot_deployments(&mut out);
         let under_way = |past: &&Past| past.settled.is_some();
@@ -95,6 +98,9 @@ impl History {
                 let (deployment, count) = (id.clone(), past.refusals);
                 out.push(Record::Carried(Carried::Refusals { deployment, count }));
             }
+            if let Some((action, at)) = past.waits {
+                out.push(Record::Line(Lined::Waits { at, deployment: id.clone(), action }));
+            }
             // The history for people is bounded; the last act of each deployment is not lost to it.
             if let Some(last) = past.last_act.as_ref().filter(|last| last.id < oldest) {
                 out.push(Record::Past(last.clone()));
@@ -137,7 +143,11 @@ impl History {
         for past in self.deployments.values_mut() {
             past.tallies.values_mut().for_each(|tally| tally.shift(millis));
             past.reversals.iter_mut().for_each(|at| *at = at.shifted(millis));
+            past.waits.iter_mut().for_each(|(_, at)| at.mono = at.mono.shifted(millis));
             past.last_act.iter_mut().for_each(|act| shift_past(act, millis));
+        }
+        if let Some(hold) = &mut self.hold {
+            hold.at.mono = hold.at.mono.shifted(millis);
         }
         for open in self.open.values_mut() {
             open.reserved.mono = open.reserved.mono.shifted(millis);

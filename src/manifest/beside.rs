@@ -9,7 +9,7 @@ use crate::yaml::{Entry, Faults, Kind, Node, Source, shown};
 use super::read;
 
 /// Gives the content of a file by the path that the desired file writes, or says why there is none.
-pub(super) type Beside<'a> = dyn Fn(&str) -> Result<Arc<[u8]>, String> + 'a;
+pub type Beside<'a> = dyn Fn(&str) -> Result<Arc<[u8]>, String> + 'a;
 
 /// The key whose value names a file.
 pub(super) const KEY: &str = "holidays";

@@ -15,10 +15,13 @@ const SHOWN_MAX: usize = 10;
 /// The holidays that a schedule keeps.
 pub(super) type Holidays = Arc<[Exception]>;
 
+/// What a calendar says, and its warnings; or what is wrong with it.
+type Read = Result<(Holidays, Vec<String>), String>;
+
 /// The calendars that are named so far; each is read once.
 pub(super) struct Calendars<'a> {
     beside: &'a Beside<'a>,
-    read: BTreeMap<Box<str>, Result<(Holidays, Vec<String>), String>>,
+    read: BTreeMap<Box<str>, Read>,
 }
 
 impl<'a> Calendars<'a> {
@@ -55,7 +58,7 @@ impl<'a> Calendars<'a> {
     }
 }
 
-fn read(path: &str, beside: &Beside<'_>) -> Result<(Holidays, Vec<String>), String> {
+fn read(path: &str, beside: &Beside<'_>) -> Read {
     let bytes = beside(path)?;
     let told = |(line, message): &Fault| match line {
         0 => format!("{}: {message}", shown(path)),

@@ -23,14 +23,14 @@ mod window;
 mod windows;
 mod zone;
 
-pub use beside::{on_disk, references};
+pub use beside::{Beside, on_disk, references};
 pub use expired::expired;
 pub use kept::{Bundle, Kept, KeptError};
 pub use merge::{Candidate, Merged, Refused, Valid, merge, united};
 pub use named::FILES_MAX;
 pub use parse::{parse, parse_beside, revision};
 pub use prices::amount;
-pub use read::{Beside, Found, Picture, Text, look};
+pub use read::{Found, Neighbours, Picture, Text, look};
 pub use set::{Set, Taken};
 pub use until::instant;
 pub use watch::{EVERY, Options, Seen, Watch, watch};

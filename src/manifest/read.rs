@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::yaml::SIZE_MAX;
 
-use super::beside::references;
+use super::beside::{on_disk, references};
 use super::git;
 use super::named::{Named, literal_part, named, parent};
 use super::watch::{Options, Seen};
@@ -39,7 +39,7 @@ pub struct Found {
 }
 
 /// The files that lie beside a desired file and that it refers to, as they are named in it.
-pub type Beside = BTreeMap<Arc<str>, Result<Arc<[u8]>, Arc<str>>>;
+pub type Neighbours = BTreeMap<Arc<str>, Result<Arc<[u8]>, Arc<str>>>;
 
 /// What a desired file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,10 +47,19 @@ pub struct Text {
     /// The whole file.
     pub bytes: Arc<[u8]>,
     /// What it refers to.
-    pub beside: Beside,
+    pub beside: Neighbours,
 }
 
 impl Text {
+    /// The content of a file that this one names, by the name that it writes.
+    ///
+    /// # Errors
+    /// Says why there is none.
+    pub fn neighbour(&self, name: &str) -> Result<Arc<[u8]>, String> {
+        let found = self.beside.get(name).ok_or_else(|| format!("{name}: was not read"))?;
+        found.clone().map_err(|fault| fault.to_string())
+    }
+
     /// The file's content, and then those of the files beside it that are to be had.
     pub fn contents(&self) -> impl Iterator<Item = &[u8]> {
         std::iter::once(&*self.bytes).chain(self.beside.values().flatten().map(|bytes| &**bytes))
@@ -93,19 +102,12 @@ fn shown(path: &Path) -> Arc<str> {
 
 fn found(path: &Path, missing: &str) -> Result<Text, String> {
     let bytes = read(path, missing)?;
+    let neighbour = on_disk(path);
     let beside = references(&bytes).into_iter().map(|name| {
-        let bytes = read_beside(path, Path::new(&*name));
-        (name.into(), bytes.map(Arc::from).map_err(Arc::from))
+        let bytes = neighbour(&name).map_err(Arc::from);
+        (name.into(), bytes)
     });
     Ok(Text { beside: beside.collect(), bytes: bytes.into() })
-}
-
-/// What a desired file names lies beside or below it, never elsewhere on this machine.
-fn read_beside(file: &Path, name: &Path) -> Result<Vec<u8>, String> {
-    if !name.components().all(|component| matches!(component, Component::Normal(_))) {
-        return Err(format!("{}: must lie beside {}", name.display(), file.display()));
-    }
-    regular(&file.with_file_name(name))
 }
 
 /// The content of a regular file that is not too large.

@@ -114,10 +114,7 @@ impl Set {
     }
 
     fn parse(&self, name: &Arc<str>, text: Text) -> Parsed {
-        let beside = |path: &str| match text.beside.get(path) {
-            Some(content) => content.clone().map_err(|fault| fault.to_string()),
-            None => Err(format!("{path}: was not looked at")),
-        };
+        let beside = |path: &str| text.neighbour(path);
         let parsed = parse_beside(name, &text.bytes, self.accounts.as_deref(), &beside);
         let result = parsed.map_err(|report| Arc::from(report.to_string()));
         let result = result.map(|(manifest, warnings)| {

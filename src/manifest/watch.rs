@@ -204,7 +204,7 @@ async fn settled<L: Future<Output = Option<Seen>>>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{Beside, Found, Text};
+    use crate::manifest::{Found, Neighbours, Text};
 
     /// What is told of a file that reads like this, look by look.
     fn told(last: Option<&str>, looks: &[&str]) -> Option<Seen> {
@@ -215,7 +215,7 @@ mod tests {
     }
 
     fn text(content: &str) -> Seen {
-        let text = Text { bytes: content.as_bytes().into(), beside: Beside::new() };
+        let text = Text { bytes: content.as_bytes().into(), beside: Neighbours::new() };
         let files = vec![Found { name: "f".into(), text: Ok(text) }];
         Seen::Picture(Picture { files, commit: None })
     }

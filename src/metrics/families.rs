@@ -103,6 +103,14 @@ families! {
     LAST_OBSERVED = Gauge "evenkeel_deployment_last_observed_timestamp_seconds" ["deployment"];
     /// 1 for the present reason of the condition Synced; the other reasons have no series.
     DEPLOYMENT_CONDITION = Gauge "evenkeel_deployment_condition" ["deployment", "reason"];
+    /// Position in the line for a start or stop that the whole account shares, 1 for who comes
+    /// next; no series while it waits in none.
+    QUEUE_POSITION = Gauge "evenkeel_queue_position" ["deployment"];
+    /// When the turn of a deployment in line comes, if each before it takes its own; no series
+    /// while that depends on a call under way.
+    QUEUE_ETA = Gauge "evenkeel_queue_eta_timestamp_seconds" ["deployment"];
+    /// Stops that the mass-stop guard holds until the desired file acknowledges them.
+    GUARD_HELD_STOPS = Gauge "evenkeel_guard_held_stops" [];
     /// Calls of the method that could be sent for the deployment now.
     BUDGET_REMAINING = Gauge "evenkeel_budget_remaining" ["deployment", "method"];
     /// When a start or stop is next allowed, not in the future if it is allowed now; no series

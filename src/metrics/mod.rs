@@ -22,8 +22,8 @@ use families::{
     ACCOUNT_BUDGET, ACCOUNT_IN_FLIGHT, ACCOUNT_UNAUTHORIZED, ACCOUNT_WIDENED, ACTIONS,
     API_DURATION, API_REQUESTS, BUDGET_REMAINING, BUDGET_RESET, BUILD_INFO, CLOCK_STEPS,
     DEPLOYMENT_CONDITION, DEPLOYMENT_IN_SYNC, DEPLOYMENT_INFO, DEPLOYMENT_STATUS, DEPLOYMENTS,
-    DESIRED_FILE_VALID, DESIRED_RUNNING, LAST_OBSERVED, LEADER, LEDGER_WRITABLE,
-    RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, REVERSALS, UNEXPECTED_429,
+    DESIRED_FILE_VALID, DESIRED_RUNNING, GUARD_HELD_STOPS, LAST_OBSERVED, LEADER, LEDGER_WRITABLE,
+    QUEUE_ETA, QUEUE_POSITION, RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, REVERSALS, UNEXPECTED_429,
 };
 pub use families::{FAMILIES, Family, Kind, PROCESS_FAMILIES, families_table};
 use text::Text;
@@ -128,6 +128,8 @@ impl Metrics {
             Notice::Recovered { .. }
             | Notice::ManifestAccepted { .. }
             | Notice::ManifestRefused { .. }
+            | Notice::StopsHeld { .. }
+            | Notice::StopsReleased { .. }
             | Notice::DesiredChanged { .. }
             | Notice::StatusChanged { .. }
             | Notice::Acting { .. }
@@ -195,6 +197,7 @@ impl Metrics {
         }
         accounts(&mut text, &view.accounts);
         deployments(&mut text, &view.deployments);
+        lines(&mut text, &view.deployments);
         budgets(&mut text, &view.deployments);
         self.tallies(&mut text, view);
         Ok(text.into_string())
@@ -252,6 +255,8 @@ fn process(text: &mut Text, view: &View, configuration: bool) {
     text.family(&RELOAD_SUCCESSFUL).add([], u8::from(accepted));
     let when = view.file.accepted.map_or(0.0, |time| time.0.seconds());
     text.family(&RELOAD_SUCCESS_TIME).add([], when);
+    let held = view.guard.as_ref().map_or(0, |guard| guard.count);
+    text.family(&GUARD_HELD_STOPS).add([], held);
     text.family(&DEPLOYMENTS).add([], view.deployments.len());
 }
 
@@ -309,6 +314,20 @@ fn deployments(text: &mut Text, deployments: &[DeploymentView]) {
     let mut samples = text.family(&DEPLOYMENT_CONDITION);
     for one in deployments {
         samples.add([one.id.as_str(), one.synced.reason.as_str()], 1);
+    }
+}
+
+fn lines(text: &mut Text, deployments: &[DeploymentView]) {
+    let waiting = || deployments.iter().filter_map(|one| Some((&one.id, one.queue.as_ref()?)));
+    let mut samples = text.family(&QUEUE_POSITION);
+    for (id, queue) in waiting() {
+        samples.add([id.as_str()], queue.position);
+    }
+    let mut samples = text.family(&QUEUE_ETA);
+    for (id, queue) in waiting() {
+        if let Some(eta) = queue.eta {
+            samples.add([id.as_str()], eta.0.seconds());
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod daemon;
 mod disk;
 mod files;
 mod harness;
+mod mass_stop;
 mod misbehaviour;
 mod pauses;
 mod rogue;

@@ -152,3 +152,31 @@ fn a_hangup_does_not_hide_that_a_file_is_refused() {
     daemon.becomes("w41b11c0", "ObserveOnly");
     assert_eq!(fault(&daemon), told);
 }
+
+#[test]
+fn an_edit_of_several_files_during_an_outage_is_one_change_to_the_guard() {
+    const IDS: [&str; 5] = ["p1", "p2", "p3", "p4", "p5"];
+    let flags: Vec<_> = IDS.iter().map(|id| format!("{id}=running")).collect();
+    let flags: Vec<_> = flags.iter().flat_map(|one| ["--deployment", one]).collect();
+    let world = World::new(&flags);
+    let teams = |state: &str, head: &str| {
+        let text = |ids: &[&str]| ids.iter().map(|id| format!("  {id}: {state}\n")).collect();
+        let (a, b): (String, String) = (text(&IDS[..3]), text(&IDS[3..]));
+        write(&world.scratch, "teams/a.yaml", &a);
+        world.scratch.write("teams/b.yaml", &format!("{head}deployments:\n{b}"));
+    };
+    teams("running", "");
+    let daemon = run(&world, "teams");
+    daemon.converges(5);
+    daemon.process.kill();
+    teams("stopped", "");
+    let daemon = run(&world, "teams");
+    let change = wait("the change to be held", || {
+        let guard = daemon.view()["guard"].clone();
+        (guard["count"] == 5).then(|| guard["change"].as_str().unwrap().to_owned())
+    });
+    assert_eq!(world.posts(), [""; 0]);
+    teams("stopped", &format!("acknowledge: {change}\n"));
+    daemon.converges(5);
+    world.assert_within_budget();
+}

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use evenkeel::manifest::{Beside, Found, Options, Picture, Seen, Text, look};
+use evenkeel::manifest::{Found, Neighbours, Options, Picture, Seen, Text, look};
 
 /// An empty directory of its own, gone afterwards.
 struct Place(PathBuf);
@@ -93,7 +93,7 @@ fn shown(seen: &Seen) -> String {
 /// These files with these texts; one that begins with `!` cannot be read.
 fn picture(files: &[(&str, &str)]) -> Picture {
     let found = |(name, text): &(&str, &str)| {
-        let read = |text: &str| Text { bytes: text.as_bytes().into(), beside: Beside::new() };
+        let read = |text: &str| Text { bytes: text.as_bytes().into(), beside: Neighbours::new() };
         let text = match text.strip_prefix('!') {
             None => Ok(read(text)),
             Some(fault) => Err(format!("{name}: {fault}").into()),

@@ -239,6 +239,37 @@ fn what_a_file_refers_to_is_part_of_its_content() {
 }
 
 #[test]
+fn a_file_whose_calendar_breaks_keeps_the_calendar_that_was_good() {
+    const GOOD: &str = include_str!("../../config/holidays.ics");
+    let text = "holidays: days.ics\nschedules: { s: { running: [00:00-24:00] } }\n\
+                deployments: { x1: s }\n";
+    let look = |days: &str, b: &[&str]| {
+        let mut picture = picture(&[("a", text), ("b", &file(b))]);
+        let days = match days.strip_prefix('!') {
+            None => Ok(days.as_bytes().into()),
+            Some(fault) => Err(fault.into()),
+        };
+        picture.files[0].text.as_mut().unwrap().beside.insert("days.ics".into(), days);
+        picture
+    };
+    let mut set = Set::new(None);
+    let good = set.take(&look(GOOD, &["x2 running"])).manifest.unwrap();
+    let mut next = Set::new(None);
+    next.adopt(set.bundle(None));
+    for mut set in [set, next] {
+        for days in ["nonsense", "!days.ics: there is no such file"] {
+            let taken = set.take(&look(days, &["x2 stopped"]));
+            let report = taken.report().unwrap();
+            assert!(report.starts_with("a:1:11: `holidays`: days.ics"), "{report}");
+            let manifest = taken.manifest.unwrap();
+            assert_eq!(manifest.intents.iter().next(), good.intents.iter().next());
+            assert_ne!(manifest.intents, good.intents, "the other file goes on");
+        }
+        assert_eq!(told(&set.take(&look(GOOD, &["x2 running"]))), "x1 s, x2 running");
+    }
+}
+
+#[test]
 fn names_of_files_are_found_wherever_they_may_stand() {
     let found = |text: &str| references(text.as_bytes()).into_iter().collect::<Vec<_>>().join(" ");
     assert_eq!(found("deployments: {}"), "");

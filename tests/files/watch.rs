@@ -185,9 +185,7 @@ fn what_a_file_refers_to_belongs_to_it() {
         place.write("days.ics", "END");
         eyes.see_next("a.yaml=holidays: days.ics+days.ics=END").await;
         place.write("a.yaml", "schedules: { s: { holidays: ../days.ics } }");
-        let file = "a.yaml=schedules: { s: { holidays: ../days.ics } }";
-        let outside = "../days.ics: must lie beside a.yaml";
-        eyes.see_next(&format!("{file}+../days.ics!{outside}")).await;
+        eyes.see_next("a.yaml=schedules: { s: { holidays: ../days.ics } }").await;
     });
 }
 

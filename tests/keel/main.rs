@@ -8,10 +8,14 @@
 mod acting;
 mod bench;
 mod budget;
+mod calendar;
 mod decisions;
 mod fold;
 mod guards;
+mod let_go;
+mod mass_stop;
 mod pace;
+mod queue;
 mod reading;
 mod rules;
 mod shared;

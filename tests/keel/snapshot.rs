@@ -3,7 +3,9 @@
 use evenkeel::keel::budget::Verdict;
 use evenkeel::keel::call::{Call, CallId, Fate, Method};
 use evenkeel::keel::deployment::{AccountId, Action};
+use evenkeel::keel::guard::{Guarded, Hold, Release, change_id};
 use evenkeel::keel::history::History;
+use evenkeel::keel::line::Lined;
 use evenkeel::keel::policy::Policy;
 use evenkeel::keel::record::{Carried, Past, Record, Stamp, TallyLine};
 use evenkeel::keel::time::{Boot, Mono, Now, Wall};
@@ -22,6 +24,10 @@ enum Step {
     Widened(u8),
     Reversed(u8),
     Forgiven(u8),
+    Held(u8),
+    Released,
+    Waits(u8),
+    Left(u8),
     Wait(u32),
     SetWall(i32),
 }
@@ -36,6 +42,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<u8>().prop_map(Step::Widened),
         2 => any::<u8>().prop_map(Step::Reversed),
         1 => any::<u8>().prop_map(Step::Forgiven),
+        1 => any::<u8>().prop_map(Step::Held),
+        1 => Just(Step::Released),
+        2 => any::<u8>().prop_map(Step::Waits),
+        1 => any::<u8>().prop_map(Step::Left),
         6 => (0..4_000_000u32).prop_map(Step::Wait),
         1 => (-100_000_000..100_000_000).prop_map(Step::SetWall),
     ]
@@ -106,6 +116,20 @@ impl Scribe {
             }
             Step::Reversed(which) => Record::Reversed { at, deployment: deployment(which) },
             Step::Forgiven(which) => Record::Forgiven { at, deployment: deployment(which) },
+            Step::Held(which) => {
+                let stops = (0..=which % 2).map(deployment).collect();
+                let change = change_id(&stops);
+                Record::Guard(Guarded::Held(Hold { at, change, stops }))
+            }
+            Step::Released => {
+                let (change, why) = ("3f9c1a2b".into(), Release::TakenBack);
+                Record::Guard(Guarded::Released { at, change, why })
+            }
+            Step::Waits(which) => {
+                let action = if which < 128 { Action::Start } else { Action::Stop };
+                Record::Line(Lined::Waits { at, deployment: deployment(which), action })
+            }
+            Step::Left(which) => Record::Line(Lined::Left { at, deployment: deployment(which) }),
             Step::Wait(millis) => {
                 self.now.mono = self.now.mono.shifted(i64::from(millis));
                 self.now.wall = self.now.wall.shifted(i64::from(millis));

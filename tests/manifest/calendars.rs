@@ -34,6 +34,20 @@ fn each_calendar_is_as_expected() {
     compare("calendars/*.ics", 50, holidays);
 }
 
+/// A path may lead to a credential.
+#[test]
+fn nothing_of_a_file_that_is_no_calendar_is_shown() {
+    for text in
+        ["hunter2", "key: hunter2\n", "\nhunter2", "hunter2\u{0}", "X:hunter2\nBEGIN:VCALENDAR"]
+    {
+        let report = holidays("", text.as_bytes());
+        assert!(
+            report.starts_with("desired.yaml:1:11: ") && !report.contains("hunter2"),
+            "{report}"
+        );
+    }
+}
+
 #[test]
 fn what_a_file_refers_to_is_known_without_it() {
     let cases: [(&str, &[&str]); 8] = [

@@ -1,5 +1,5 @@
-//! An iCalendar file beside the desired file. No bytes panic; faults are told where the desired file
-//! names it; what is accepted is accepted as the same holidays when it is written out anew.
+//! An iCalendar file beside the desired file. No bytes panic; faults are told where the desired
+//! file names it; what is accepted is accepted as the same holidays when it is written out anew.
 #![no_main]
 
 #[path = "../../properties/places.rs"]
