@@ -36,6 +36,8 @@ const DRAIN_MAX: Duration = Duration::from_secs(10);
 /// Events taken into one commit: enough for every answer of a full `observe.concurrency`.
 const BATCH_MAX: usize = 256;
 
+const DAY_MILLIS: i64 = 24 * 3_600_000;
+
 /// What a caller may ask of the loop from outside.
 #[derive(Debug)]
 pub enum Command {
@@ -298,6 +300,11 @@ impl<L: Ledger> Controller<L> {
             }
             Query::History(reply) => {
                 let _ = reply.send(self.keel.past().map(PastView::from).collect());
+            }
+            Query::Timeline(deployment, days, reply) => {
+                let span = i64::from(days).saturating_mul(DAY_MILLIS);
+                let from = self.clock.now().wall.shifted(-span);
+                let _ = reply.send(self.keel.timeline(&deployment, from));
             }
         }
     }

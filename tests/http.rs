@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel::http::{Heartbeat, PATIENCE, Query, STUCK_AFTER, State, route, run};
-use evenkeel::keel::time::Mono;
-use evenkeel::keel::view::{PastView, View};
+use evenkeel::keel::deployment::{DeploymentId, Desired};
+use evenkeel::keel::story::Entry;
+use evenkeel::keel::time::{Mono, Wall};
+use evenkeel::keel::view::{PastView, Time, View};
 use http_body_util::BodyExt as _;
 use hyper::{Method, Uri};
 use tokio::sync::{mpsc, oneshot};
@@ -28,10 +30,19 @@ fn state(view: View) -> State {
             match query {
                 Query::View(answer) => answer.send(view.clone()).unwrap(),
                 Query::History(answer) => answer.send(past.clone()).unwrap(),
+                Query::Timeline(id, days, answer) => answer.send(timeline(&id, days)).unwrap(),
             }
         }
     });
     of(queries)
+}
+
+/// Of `b2` and nobody else: what was wanted so many days before the epoch, and what was seen then.
+fn timeline(id: &DeploymentId, days: u32) -> Option<Vec<Entry>> {
+    let at = Time(Wall::from_millis(i64::from(days) * -86_400_000));
+    let (rule, revision) = ("state".to_owned(), "3f9c1a2b".into());
+    let wanted = Entry::Wanted { at, state: Desired::Stopped, rule, revision, suspended: None };
+    (id.as_str() == "b2").then(|| vec![wanted, Entry::Seen { at, status: "running".to_owned() }])
 }
 
 fn of(queries: mpsc::Sender<Query>) -> State {
@@ -150,6 +161,35 @@ async fn history_is_newest_first_and_can_be_narrowed() {
     let twice = r#"{"error":"`deployment` is given twice"}"#;
     let uri = "/api/v1/history?deployment=a1&deployment=b2";
     assert_eq!(told(&state, uri).await, json(400, twice));
+}
+
+#[tokio::test]
+async fn a_timeline_of_a_week_or_of_as_many_days_as_asked() {
+    let state = state(view());
+    let want = |date: &str| {
+        let wanted = r#""state":"stopped","rule":"state","revision":"3f9c1a2b","suspended":null"#;
+        let at = format!(r#""at":"{date}T00:00:00Z""#);
+        let (wanted, seen) = (format!(r#"{at},{wanted}"#), format!(r#"{at},"status":"running""#));
+        let entries = format!(r#"{{"kind":"wanted",{wanted}}},{{"kind":"seen",{seen}}}"#);
+        json(200, &format!(r#"{{"timeline":[{entries}]}}"#))
+    };
+    let path = "/api/v1/deployments/b2/timeline";
+    assert_eq!(told(&state, path).await, want("1969-12-25"));
+    assert_eq!(told(&state, "/api/v1/deployments/b2/timeline?days=1").await, want("1969-12-31"));
+    for (uri, status, fault) in [
+        ("b2/timeline?days=0", 400, "`days=0` is no number of days; write it like `days=7`"),
+        ("b2/timeline?days=", 400, "`days=` is no number of days; write it like `days=7`"),
+        ("b2/timeline?day=1", 400, "`day=1` is not understood; expected `days=…`"),
+        (
+            "nobody/timeline",
+            404,
+            "the desired file names no deployment `nobody`; /api/v1/deployments lists those that \
+             it does",
+        ),
+    ] {
+        let uri: &'static str = format!("/api/v1/deployments/{uri}").leak();
+        assert_eq!(told(&state, uri).await, json(status, &format!(r#"{{"error":"{fault}"}}"#)));
+    }
 }
 
 #[tokio::test]
@@ -277,11 +317,13 @@ async fn nothing_can_be_changed_here() {
 async fn an_unknown_path_is_told_what_there_is() {
     let state = state(view());
     let want = "there is nothing at this path; there is:\n/\n/metrics\n/healthz\n/readyz\n\
-                /api/v1/deployments\n/api/v1/deployments/{id}\n/api/v1/history\n";
+                /api/v1/deployments\n/api/v1/deployments/{id}\n\
+                /api/v1/deployments/{id}/timeline\n/api/v1/history\n";
     assert_eq!(told(&state, "/status").await, text(404, want));
     let want = concat!(
         r#"{"error":"there is nothing at this path; there is: /, /metrics, /healthz, /readyz, "#,
-        r#"/api/v1/deployments, /api/v1/deployments/{id}, /api/v1/history"}"#
+        r#"/api/v1/deployments, /api/v1/deployments/{id}, "#,
+        r#"/api/v1/deployments/{id}/timeline, /api/v1/history"}"#
     );
     assert_eq!(told(&state, "/api/v2").await.0, 404);
     assert_eq!(told(&state, "/api/v1/deployment").await, json(404, want));

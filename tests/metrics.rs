@@ -9,10 +9,12 @@ use std::time::Duration;
 use evenkeel::keel::call::{Call, CallId, Fate, Request};
 use evenkeel::keel::deployment::{AccountId, Action, DeploymentId, Status};
 use evenkeel::keel::notice::Notice;
-use evenkeel::keel::time::Wall;
+use evenkeel::keel::time::{Mono, Wall};
 use evenkeel::keel::view::View;
 use evenkeel::metrics::{FAMILIES, Kind, Metrics, PROCESS_FAMILIES, families_table};
 use view_fixture::{bare, view};
+
+const NOW: Mono = Mono::from_millis(3_600_000);
 
 fn id(text: &str) -> DeploymentId {
     DeploymentId::parse(text).unwrap()
@@ -33,6 +35,12 @@ fn act(action: Action, deployment: &str, fate: Fate) -> Notice {
 
 const fn answered(code: u16) -> Fate {
     Fate::Answered { code, retry_after: None }
+}
+
+fn status(deployment: &str, from: Option<&str>, to: &str, second: i64) -> Notice {
+    let (from, to) = (from.map(Status::from_word), Status::from_word(to));
+    let at = Mono::from_millis(second * 1000);
+    Notice::StatusChanged { deployment: id(deployment), from, to, at }
 }
 
 fn counted() -> Metrics {
@@ -60,6 +68,14 @@ fn counted() -> Metrics {
         act(Action::Stop, "gone", Fate::NeverLeft),
         Notice::Reversed { deployment: id("c3"), status: Status::Stopped, count: 1 },
         Notice::ClockStepped { by: -5 },
+        status("b2", None, "stopped", 100),
+        status("b2", Some("stopped"), "starting", 1000),
+        status("b2", Some("starting"), "running", 1138),
+        status("b2", Some("running"), "<odd>", 3000),
+        status("b2", Some("<odd>"), "running", 3001),
+        // It left the file and came back.
+        status("c3", None, "stopped", 0),
+        status("c3", None, "running", 3599),
     ] {
         metrics.count(&notice);
     }
@@ -74,12 +90,12 @@ fn ours(text: &str) -> String {
 
 #[test]
 fn the_exposition_of_a_fleet() {
-    insta::assert_snapshot!(ours(&counted().encode(&view()).unwrap()));
+    insta::assert_snapshot!(ours(&counted().encode(&view(), NOW).unwrap()));
 }
 
 #[test]
 fn the_exposition_of_nothing_yet() {
-    insta::assert_snapshot!(ours(&Metrics::new("1.2.3").unwrap().encode(&bare()).unwrap()));
+    insta::assert_snapshot!(ours(&Metrics::new("1.2.3").unwrap().encode(&bare(), NOW).unwrap()));
 }
 
 #[test]
@@ -88,12 +104,30 @@ fn what_left_the_file_leaves_the_metrics_and_begins_anew() {
     let whole = view();
     let accepted =
         "evenkeel_actions_total{deployment=\"b2\",action=\"start\",outcome=\"accepted\"}";
-    let encode = |view: &View| metrics.encode(view).unwrap();
+    let encode = |view: &View| metrics.encode(view, NOW).unwrap();
     assert!(encode(&whole).contains(&format!("{accepted} 1\n")));
     let mut less = whole.clone();
     less.deployments.retain(|one| one.id.as_str() != "b2");
     assert!(!encode(&less).contains("b2"));
     assert!(encode(&whole).contains(&format!("{accepted} 0\n")));
+}
+
+/// However often it is looked at, the time in a status is counted once.
+#[test]
+fn the_time_in_a_status_goes_on_from_scrape_to_scrape() {
+    let metrics = Metrics::new("1.2.3").unwrap();
+    metrics.count(&status("b2", None, "stopped", 10));
+    let seconds = |now: i64| {
+        let text = metrics.encode(&view(), Mono::from_millis(now * 1000)).unwrap();
+        let name = "evenkeel_deployment_state_seconds_total{deployment=\"b2\",status=\"";
+        let series = text.lines().filter_map(|line| line.strip_prefix(name));
+        series.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(seconds(10), ["running\"} 0", "stopped\"} 0"]);
+    assert_eq!(seconds(12), ["running\"} 0", "stopped\"} 2"]);
+    assert_eq!(seconds(11), ["running\"} 0", "stopped\"} 2"], "never less");
+    metrics.count(&status("b2", Some("stopped"), "running", 15));
+    assert_eq!(seconds(16), ["running\"} 1", "stopped\"} 5"]);
 }
 
 #[test]
@@ -103,7 +137,7 @@ fn a_configuration_that_is_refused_shows_beside_a_good_desired_file() {
     view.file.fault = None;
     let says = |value: u8| {
         let line = format!("\nevenkeel_config_last_reload_successful {value}\n");
-        metrics.encode(&view).unwrap().contains(&line)
+        metrics.encode(&view, NOW).unwrap().contains(&line)
     };
     assert!(says(1));
     metrics.configuration_reloaded(false);
@@ -115,7 +149,7 @@ fn a_configuration_that_is_refused_shows_beside_a_good_desired_file() {
 #[test]
 fn both_expositions_are_valid() {
     for view in [view(), bare()] {
-        let text = counted().encode(&view).unwrap();
+        let text = counted().encode(&view, NOW).unwrap();
         let families = validate(&text).unwrap_or_else(|fault| panic!("{fault}\n{text}"));
         for family in FAMILIES {
             assert_eq!(families.get(family.name), Some(&family.kind.to_string()));
@@ -131,7 +165,9 @@ fn both_expositions_are_valid() {
 
 #[test]
 fn the_promised_names_have_their_types_and_labels() {
-    let promised: [(&str, Kind, &[&str]); 16] = [
+    let promised: [(&str, Kind, &[&str]); 18] = [
+        ("evenkeel_schedule_next_transition_timestamp_seconds", Kind::Gauge, &["deployment"]),
+        ("evenkeel_deployment_state_seconds_total", Kind::Counter, &["deployment", "status"]),
         ("evenkeel_build_info", Kind::Gauge, &["version"]),
         ("evenkeel_desired_running", Kind::Gauge, &["deployment"]),
         ("evenkeel_deployment_status", Kind::Gauge, &["deployment", "status"]),

@@ -12,7 +12,7 @@ use evenkeel::keel::intent::Rule;
 use evenkeel::keel::notice::Notice;
 use evenkeel::keel::plan::Reason;
 use evenkeel::keel::record::Cause;
-use evenkeel::keel::time::Wall;
+use evenkeel::keel::time::{Mono, Wall};
 use evenkeel::telemetry::{Format, line, subscriber, tell};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -68,7 +68,18 @@ fn reason(from: Option<Reason>, to: Reason, message: &str) -> Notice {
 }
 
 fn status(from: Option<Status>, to: Status) -> Notice {
-    Notice::StatusChanged { deployment: id(), from, to }
+    Notice::StatusChanged { deployment: id(), from, to, at: Mono::default() }
+}
+
+fn late(by: Duration) -> Notice {
+    let message = "stopped, wanted running; it has had its 1 start within 1h".into();
+    let reason = Reason::WaitingForBudget;
+    Notice::Late { deployment: id(), ready_by: NOW, by, reason, message }
+}
+
+fn on_time_at_last(runs: bool) -> Notice {
+    let by = Duration::from_secs(192);
+    Notice::LateNoMore { deployment: id(), ready_by: NOW, by, runs }
 }
 
 /// Every notice, in each of its moods.
@@ -137,6 +148,19 @@ fn notices() -> Vec<Notice> {
         Notice::LedgerFree,
         Notice::Draining { in_flight: 0 },
         Notice::Draining { in_flight: 2 },
+        Notice::DesiredChanged {
+            deployment: id(),
+            from: Some(Desired::Stopped),
+            to: Desired::Running,
+            rule: Rule::Schedule {
+                name: "office-hours".into(),
+                because: "Mon-Fri 08:00-19:00".into(),
+            },
+        },
+        late(Duration::ZERO),
+        late(Duration::from_millis(750_999)),
+        on_time_at_last(true),
+        on_time_at_last(false),
     ]
 }
 

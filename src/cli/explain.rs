@@ -287,6 +287,7 @@ fn reading(record: &Record, before: Option<Now>) -> (Option<Now>, Option<Wall>) 
         | Record::Widened { at: stamp, .. }
         | Record::Reversed { at: stamp, .. }
         | Record::Forgiven { at: stamp, .. }
+        | Record::Noted { at: stamp, .. }
         | Record::Guard(
             Guarded::Held(Hold { at: stamp, .. }) | Guarded::Released { at: stamp, .. },
         )

@@ -100,10 +100,7 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
                 let clock = clock.clone();
                 Box::new(move || clock.now().mono)
             },
-            exposition: {
-                let metrics = metrics.clone();
-                Box::new(move |view| metrics.encode(view).map_err(|error| error.to_string()))
-            },
+            exposition: exposition(metrics.clone(), clock.clone()),
         };
         listen(&settings.listen, state).await?
     } else {
@@ -125,6 +122,13 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
     controller.commit(first).map_err(ledger_failed)?;
     let desired = Desired::follow(settings, clock, outbox.clone(), controller.metrics.clone());
     Ok(Daemon { controller, desired, outbox, http: endpoint })
+}
+
+fn exposition(metrics: Arc<Metrics>, clock: Clock) -> http::Exposition {
+    Box::new(move |view| {
+        let text = metrics.encode(view, clock.now().mono);
+        text.map_err(|error| error.to_string())
+    })
 }
 
 fn access(settings: &Settings, ledger: &str) -> Result<BTreeMap<AccountId, Access>, Failure> {

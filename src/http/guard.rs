@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::page::when;
+use super::moment::when;
 use crate::keel::guard::way_out;
 use crate::keel::time::Wall;
 use crate::keel::view::GuardView;

@@ -3,6 +3,7 @@
 
 mod answer;
 mod guard;
+mod moment;
 mod page;
 
 use std::fmt;
@@ -16,6 +17,8 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::keel::deployment::DeploymentId;
+use crate::keel::story::Entry;
 use crate::keel::time::{Mono, format_duration};
 use crate::keel::view::{DeploymentView, PastView, View};
 use crate::serve::{Bounds, serve};
@@ -28,6 +31,9 @@ pub enum Query {
     View(oneshot::Sender<Arc<View>>),
     /// The starts and stops that are remembered, in any order.
     History(oneshot::Sender<Vec<PastView>>),
+    /// What became of a deployment within so many days, oldest first; `None`: nothing is known of
+    /// it.
+    Timeline(DeploymentId, u32, oneshot::Sender<Option<Vec<Entry>>>),
 }
 
 /// When the control loop last turned.
@@ -83,7 +89,8 @@ pub const STUCK_AFTER: Duration = Duration::from_secs(60);
 
 /// What there is, for those who ask for something else.
 const PATHS: &str = "/\n/metrics\n/healthz\n/readyz\n/api/v1/deployments\n\
-                     /api/v1/deployments/{id}\n/api/v1/history\n";
+                     /api/v1/deployments/{id}\n/api/v1/deployments/{id}/timeline\n\
+                     /api/v1/history\n";
 
 /// A path that there is.
 enum Target<'a> {
@@ -94,6 +101,7 @@ enum Target<'a> {
     Readyz,
     Deployments,
     Deployment(&'a str),
+    Timeline(&'a str),
     History,
 }
 
@@ -107,14 +115,18 @@ impl<'a> Target<'a> {
             "/readyz" => Some(Self::Readyz),
             "/api/v1/deployments" => Some(Self::Deployments),
             "/api/v1/history" => Some(Self::History),
-            other => other.strip_prefix("/api/v1/deployments/").map(Self::Deployment),
+            other => other.strip_prefix("/api/v1/deployments/").map(|rest| {
+                rest.strip_suffix("/timeline").map_or(Self::Deployment(rest), Self::Timeline)
+            }),
         }
     }
 
     /// How faults of this path are told.
     const fn faults(&self) -> Kind {
         match self {
-            Self::Deployments | Self::Deployment(_) | Self::History => Kind::Json,
+            Self::Deployments | Self::Deployment(_) | Self::Timeline(_) | Self::History => {
+                Kind::Json
+            }
             Self::Page | Self::Style | Self::Metrics | Self::Healthz | Self::Readyz => Kind::Text,
         }
     }
@@ -156,6 +168,10 @@ async fn reply(state: &State, method: &Method, uri: &Uri) -> Reply {
         Target::Page => state.view().await.map(|view| show(&view, uri.query())),
         Target::Deployments => state.view().await.map(|view| Reply::json(&*view)),
         Target::Deployment(id) => state.view().await.map(|view| deployment(&view, id)),
+        Target::Timeline(id) => match days(uri.query()) {
+            Ok(days) => timeline(state, id, days).await,
+            Err(fault) => Ok(Reply::fault(faults, StatusCode::BAD_REQUEST, &fault)),
+        },
         Target::History => match wanted(uri.query()) {
             Ok(id) => state.history().await.map(|past| history(past, id)),
             Err(fault) => Ok(Reply::fault(faults, StatusCode::BAD_REQUEST, &fault)),
@@ -180,7 +196,7 @@ impl State {
         self.ask(Query::History).await
     }
 
-    async fn ask<T>(&self, query: fn(oneshot::Sender<T>) -> Query) -> Result<T, Silent> {
+    async fn ask<T>(&self, query: impl FnOnce(oneshot::Sender<T>) -> Query) -> Result<T, Silent> {
         let (sender, receiver) = oneshot::channel();
         let answer = async {
             self.queries.send(query(sender)).await.map_err(|_| Silent)?;
@@ -235,16 +251,32 @@ fn show(view: &View, query: Option<&str>) -> Reply {
 }
 
 fn deployment(view: &View, id: &str) -> Reply {
-    view.deployment(id).map_or_else(
-        || {
-            let fault = format!(
-                "the desired file names no deployment `{id}`; /api/v1/deployments lists those that \
-                 it does"
-            );
-            Reply::fault(Kind::Json, StatusCode::NOT_FOUND, &fault)
-        },
-        Reply::json::<DeploymentView>,
-    )
+    view.deployment(id).map_or_else(|| not_named(id), Reply::json::<DeploymentView>)
+}
+
+fn not_named(id: &str) -> Reply {
+    let fault = format!(
+        "the desired file names no deployment `{id}`; /api/v1/deployments lists those that it does"
+    );
+    Reply::fault(Kind::Json, StatusCode::NOT_FOUND, &fault)
+}
+
+#[derive(serde::Serialize)]
+struct Timeline {
+    timeline: Vec<Entry>,
+}
+
+async fn timeline(state: &State, id: &str, days: u32) -> Result<Reply, Silent> {
+    let Ok(deployment) = DeploymentId::parse(id) else { return Ok(not_named(id)) };
+    let timeline = state.ask(|reply| Query::Timeline(deployment, days, reply)).await?;
+    Ok(timeline.map_or_else(|| not_named(id), |timeline| Reply::json(&Timeline { timeline })))
+}
+
+/// A week, unless it says otherwise.
+fn days(query: Option<&str>) -> Result<u32, String> {
+    let days = parameter(query, "days")?.unwrap_or("7");
+    let fault = || format!("`days={days}` is no number of days; write it like `days=7`");
+    days.parse().ok().filter(|days| *days > 0).ok_or_else(fault)
 }
 
 #[derive(serde::Serialize)]

@@ -5,10 +5,11 @@ use std::time::Duration;
 use maud::{DOCTYPE, Markup, html};
 
 use super::guard::held;
+use super::moment::{moment, when};
 use crate::keel::plan::Reason;
 use crate::keel::time::{Wall, format_duration};
 use crate::keel::view::{
-    AccountView, BudgetView, DeploymentView, DesiredView, ObservedView, PastView, View,
+    AccountView, BudgetView, DeploymentView, DesiredView, ObservedView, PastView, ReadyView, View,
 };
 
 /// The page's one stylesheet.
@@ -239,7 +240,7 @@ fn row(one: &DeploymentView, now: Wall) -> Markup {
                 }
                 div.quiet { "account " (one.account) }
             }
-            td { (desired(&one.desired, now)) }
+            td { (desired(&one.desired, now)) (ready(one.ready.as_ref(), now)) }
             td { (observed(one.observed.as_ref(), one.fault.as_deref(), now)) }
             td {
                 span class=(Standing::of(one).class()) { (one.synced.reason) }
@@ -260,9 +261,33 @@ fn desired(desired: &DesiredView, now: Wall) -> Markup {
     html! {
         strong { (desired.state) }
         div.quiet { "by " (desired.rule) }
-        @if let Some(until) = desired.until { div.quiet { "until " (when(now, until.0)) } }
+        @if let Some(until) = desired.until {
+            div.quiet {
+                "until " @if let Some(local) = &desired.until_local { (local) ", " }
+                (when(now, until.0))
+            }
+        }
         @if desired.protect { div { "protected" } }
         @if let Some(reason) = &desired.suspended { div { "suspended: " (reason) } }
+    }
+}
+
+fn ready(ready: Option<&ReadyView>, now: Wall) -> Markup {
+    html! {
+        @if let Some(ready) = ready {
+            @match (ready.late, ready.ready_by) {
+                (Some(late), _) => { div.bad { "late since " (when(now, late.0)) } }
+                (None, Some(by)) if now < by.0 => {
+                    div.quiet { "to be running " (when(now, by.0)) }
+                }
+                (None, Some(_) | None) => {
+                    div.quiet {
+                        "starts " (format_duration(Duration::from_secs(ready.lead_seconds)))
+                        " before a window"
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -345,56 +370,5 @@ fn footer() -> Markup {
                 a href="metrics" { "metrics" }
             }
         }
-    }
-}
-
-/// An instant, in full.
-fn moment(at: Wall) -> Markup {
-    html! { time datetime=(at) { (at) } }
-}
-
-/// An instant as seen from `now`, and in full when pointed at.
-pub(super) fn when(now: Wall, at: Wall) -> Markup {
-    html! { time datetime=(at) title=(at) { (relative(now, at)) } }
-}
-
-/// `4m ago`, `in 2h5m`, `now`: no finer than a person needs.
-fn relative(now: Wall, at: Wall) -> String {
-    let millis = at.millis().saturating_sub(now.millis());
-    let seconds = millis.unsigned_abs() / 1000;
-    let coarse = match seconds {
-        0..60 => seconds,
-        60..86_400 => seconds - seconds % 60,
-        days => days - days % 3600,
-    };
-    let span = format_duration(Duration::from_secs(coarse));
-    match (seconds, millis > 0) {
-        (0, _) => "now".to_owned(),
-        (_, true) => format!("in {span}"),
-        (_, false) => format!("{span} ago"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::relative;
-    use crate::keel::time::Wall;
-
-    #[test]
-    fn spans_are_as_coarse_as_they_are_long() {
-        let now = Wall::from_millis(1_000_000_000_000);
-        let spans = [0, 999, -1500, 59_000, -61_000, 7_530_000, -90_061_000, i64::MIN];
-        let said = spans.map(|millis| relative(now, now.shifted(millis)));
-        let want = [
-            "now",
-            "now",
-            "1s ago",
-            "in 59s",
-            "1m ago",
-            "in 2h5m",
-            "1d1h ago",
-            "106751991167d7h ago",
-        ];
-        assert_eq!(said, want);
     }
 }

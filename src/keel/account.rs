@@ -45,6 +45,9 @@ pub struct Account {
     /// When the next one is due.
     pub(super) list_at: Mono,
     due: BTreeSet<(Mono, Turn, DeploymentId)>,
+    /// When time alone changes what is asked of a deployment. Apart from the turns, because these
+    /// do not wait for a call to become possible.
+    edges: BTreeSet<(Mono, DeploymentId)>,
     /// Who waits for a start or stop, where the account allows one at a time.
     lines: [BTreeSet<(Place, DeploymentId)>; 2],
 }
@@ -60,6 +63,7 @@ impl Account {
             listing: None,
             list_at: now,
             due: BTreeSet::new(),
+            edges: BTreeSet::new(),
             lines: [BTreeSet::new(), BTreeSet::new()],
         }
     }
@@ -83,6 +87,30 @@ impl Account {
             self.due.insert((at, turn, member.id.clone()));
             member.due = Some((at, turn));
         }
+    }
+
+    /// Says when time alone changes what is asked of a deployment.
+    pub fn expect(&mut self, member: &mut Member, edge: Option<Mono>) {
+        if member.edge == edge {
+            return;
+        }
+        if let Some(before) = member.edge.take() {
+            self.edges.remove(&(before, member.id.clone()));
+        }
+        if let Some(edge) = edge {
+            self.edges.insert((edge, member.id.clone()));
+            member.edge = Some(edge);
+        }
+    }
+
+    /// A deployment of which something else may be asked at `now`.
+    pub fn changed(&self, now: Mono) -> Option<DeploymentId> {
+        self.edges.first().filter(|(at, _)| *at <= now).map(|(_, id)| id.clone())
+    }
+
+    /// When something else may be asked of one of them.
+    pub fn next_edge(&self) -> Option<Mono> {
+        self.edges.first().map(|(at, _)| *at)
     }
 
     /// The deployment whose turn it is at `now`.

@@ -158,7 +158,8 @@ impl Desk<'_> {
         }
         if from.as_ref() != Some(&facts.status) {
             let (deployment, to) = (member.id.clone(), facts.status.clone());
-            self.decision.tell(Notice::StatusChanged { deployment, from, to });
+            let at = self.now.mono;
+            self.decision.tell(Notice::StatusChanged { deployment, from, to, at });
         }
         if first {
             // An earlier process may have asked for what is seen now.

@@ -83,18 +83,21 @@ impl Desk<'_> {
     /// Takes the next step for a deployment, tells what changed, and says when to look again.
     pub(super) fn advance(&mut self, member: &mut Member) {
         self.resolve(member);
+        self.note(member);
         let judgement = self.act_or_wait(member);
         self.line_up(member, judgement);
         self.tell(member, judgement);
+        self.tell_late(member, judgement);
         let at = self.read_or_wait(member, judgement);
-        let changes = member.resolved.valid_until.map(|wall| self.now.mono_at(wall));
-        let at = [at, changes].into_iter().flatten().min();
+        let edge = member.resolved.valid_until.map(|wall| self.now.mono_at(wall));
+        let soonest = self.now.mono + STEP;
         let turn = match judgement.need {
             Need::Act(Action::Start) | Need::Wait(Action::Start, _) => Turn::Start,
             Need::Act(Action::Stop) | Need::Wait(Action::Stop, _) => Turn::Stop,
             Need::Nothing => Turn::Look,
         };
-        self.account.schedule(member, at.map(|at| (at.max(self.now.mono + STEP), turn)));
+        self.account.schedule(member, at.map(|at| (at.max(soonest), turn)));
+        self.account.expect(member, edge.map(|edge| edge.max(soonest)));
     }
 
     /// Time may have changed what the file asks for.
@@ -107,7 +110,8 @@ impl Desk<'_> {
 
     /// Takes in another intent, or the same one at another time, as [`Member::resolve`].
     pub(super) fn resolve_intent(&mut self, member: &mut Member) -> bool {
-        member.resolve(self.now.wall, Duration::ZERO, self.almanac)
+        let (id, history) = (member.id.clone(), &*self.history);
+        member.resolve(self.now.wall, |begin| history.lead(&id, begin), self.almanac)
     }
 
     /// Forgives reversals, as the wish that they were against is another one now.
@@ -261,8 +265,11 @@ impl Desk<'_> {
             let keep = if wide { reserve } else { 0 };
             return (self.account.list != List::Untried).then_some((now, keep));
         }
-        let watch = member.passage.map(|passage| (passage.next, CONFIRM_RESERVE));
-        [watch, self.routine(member)].into_iter().flatten().min()
+        let routine = self.routine(member);
+        let Some(passage) = member.passage else { return routine };
+        // A routine turn is a look at the passage, too: it must not wait for its own slot first.
+        let at = routine.map_or(passage.next, |(at, _)| at.min(passage.next));
+        Some((at, CONFIRM_RESERVE))
     }
 
     /// The list call does not show it any more: back to single reads, each in its own turn, so that

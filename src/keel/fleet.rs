@@ -38,13 +38,7 @@ impl Reconciler {
             self.leave(id);
             self.forget_wait(id, now, decision);
         }
-        let mut changed = Vec::new();
-        for (id, intent) in &manifest.intents {
-            let same = self.members.get(id).is_some_and(|member| member.intent == *intent);
-            if !same && self.accounts.contains_key(&intent.account) {
-                changed.push(id);
-            }
-        }
+        let changed = self.changed_by(manifest);
         let removed = gone.iter().filter(|id| !manifest.intents.contains_key(*id)).count();
         decision.tell(Notice::ManifestAccepted {
             revision: manifest.revision.clone(),
@@ -57,11 +51,15 @@ impl Reconciler {
                 self.join(id, &manifest.intents[*id], now);
             }
         }
+        self.note_who_left(now, decision);
         let unlisted = self.settle_list_use(now);
         for id in changed {
             let intent = &manifest.intents[id];
             self.visit(id, now, decision, |desk, member| {
                 let from = member.told.is_some().then_some(member.resolved.desired);
+                if member.intent.schedule() != intent.schedule() {
+                    member.rescheduled = now.wall;
+                }
                 member.intent = intent.clone();
                 let differs = desk.resolve_intent(member);
                 if differs || (from.is_none() && !first) {
@@ -75,6 +73,16 @@ impl Reconciler {
         for id in unlisted {
             self.visit(&id, now, decision, |desk, member| desk.unlisted(member));
         }
+    }
+
+    /// The deployments of which another state of the file asks something else, or for the first
+    /// time.
+    fn changed_by<'m>(&self, manifest: &'m Manifest) -> Vec<&'m DeploymentId> {
+        let differs = |(id, intent): &(&DeploymentId, &Intent)| {
+            let same = self.members.get(*id).is_some_and(|member| member.intent == **intent);
+            !same && self.accounts.contains_key(&intent.account)
+        };
+        manifest.intents.iter().filter(differs).map(|(id, _)| id).collect()
     }
 
     /// Other rules from now on. Accounts that are gone keep their past in the ledger.
@@ -114,6 +122,7 @@ impl Reconciler {
         if let Some(account) = self.accounts.get_mut(&member.intent.account) {
             account.members -= 1;
             account.schedule(&mut member, None);
+            account.expect(&mut member, None);
             account.line_up(&mut member, None);
         }
     }

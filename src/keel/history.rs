@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use super::budget::{Rule, Tally, Verdict};
 use super::call::{Call, CallId, Fate, Method};
+use super::chronicle::Chronicle;
 use super::deployment::{AccountId, Action, DeploymentId};
 use super::guard::Hold;
-use super::policy::{Policy, ScopeMode};
+use super::lead::Starts;
+use super::policy::Policy;
 use super::record::{Cause, Past, Record, Stamp};
 use super::time::{Mono, Now};
 
@@ -47,6 +49,7 @@ pub struct DeploymentPast {
     pub(super) reversals: Vec<Mono>,
     pub(super) refusals: u32,
     pub(super) waits: Option<(Action, Stamp)>,
+    pub(super) starts: Starts,
 }
 
 /// The fold over a ledger.
@@ -61,6 +64,7 @@ pub struct History {
     pub(super) open: BTreeMap<CallId, Open>,
     pub(super) past: VecDeque<Past>,
     pub(super) hold: Option<Hold>,
+    pub(super) chronicle: Chronicle,
 }
 
 impl History {
@@ -76,6 +80,7 @@ impl History {
             open: BTreeMap::new(),
             past: VecDeque::new(),
             hold: None,
+            chronicle: Chronicle::default(),
         }
     }
 
@@ -121,6 +126,10 @@ impl History {
             }
             Record::Past(past) => self.remember(past.clone()),
             Record::Carried(carried) => self.carried(carried),
+            Record::Noted { at, note } => {
+                self.read_clock(*at);
+                self.noted(*at, note);
+            }
         }
     }
 
@@ -137,51 +146,6 @@ impl History {
     /// The starts and stops that are remembered, oldest first.
     pub fn past(&self) -> &VecDeque<Past> {
         &self.past
-    }
-
-    /// The last start or stop of a deployment.
-    pub fn last_act(&self, deployment: &DeploymentId) -> Option<&Past> {
-        self.deployments.get(deployment)?.last_act.as_ref()
-    }
-
-    /// Starts and stops of a deployment that were refused in a row.
-    pub fn refusals(&self, deployment: &DeploymentId) -> u32 {
-        self.deployments.get(deployment).map_or(0, |past| past.refusals)
-    }
-
-    /// How often a deployment was turned back, as far as it still counts.
-    pub fn reversals(&self, deployment: &DeploymentId) -> usize {
-        self.deployments.get(deployment).map_or(0, |past| past.reversals.len())
-    }
-
-    /// Whether a deployment was turned back at `since` or later, as far as it still counts.
-    pub fn reversed_since(&self, deployment: &DeploymentId, since: Mono) -> bool {
-        let last = self.deployments.get(deployment).and_then(|past| past.reversals.last());
-        last.is_some_and(|last| since <= *last)
-    }
-
-    /// Whether something else keeps turning a deployment back.
-    pub fn contested(&self, deployment: &DeploymentId) -> bool {
-        self.reversals(deployment) >= self.policy.guards.contested_reversals as usize
-    }
-
-    /// When the server of an account last said that it has no list call.
-    pub fn no_list(&self, account: &AccountId) -> Option<Mono> {
-        self.accounts.get(account)?.no_list
-    }
-
-    /// Until when a method is counted over the whole account because of a 429.
-    pub fn widened(&self, account: &AccountId, method: Method) -> Option<Mono> {
-        self.accounts.get(account)?.widened.get(&method).copied()
-    }
-
-    /// Whether a method is counted over the whole account at `now`.
-    pub fn is_wide(&self, account: &AccountId, method: Method, now: Mono) -> bool {
-        match (method, self.policy.limits.scope) {
-            (Method::List, _) | (_, ScopeMode::Account) => true,
-            (_, ScopeMode::Deployment) => false,
-            (_, ScopeMode::Auto) => self.widened(account, method).is_some_and(|until| now < until),
-        }
     }
 
     /// Whether `call` may be sent at `now`, if `keep` slots of its scope are to stay free.
@@ -290,6 +254,7 @@ impl History {
         self.next = self.next.max(CallId(id.0.saturating_add(1)));
         self.each_tally(call, |tally, _| tally.reserve());
         if let (Some(action), Some(deployment)) = (call.action(), call.deployment()) {
+            self.deployment(deployment).starts.reserved();
             self.remember(Past {
                 id,
                 account: call.account.clone(),
@@ -342,6 +307,9 @@ impl History {
         }
         if fate != Fate::NeverLeft {
             past.waits = None;
+        }
+        if let Some(action) = call.action() {
+            past.starts.settled(action, at.mono, fate);
         }
         match fate {
             Fate::Answered { code: 200..=299, .. } => past.refusals = 0,

@@ -199,6 +199,16 @@ impl Intent {
         }
     }
 
+    /// The zone in which people are told of it.
+    pub fn clock(&self) -> &TimeZone {
+        self.schedule().map_or(&self.zone, |schedule| &schedule.zone)
+    }
+
+    /// Whether it follows a schedule that says `ready: true`.
+    pub fn is_ready(&self) -> bool {
+        self.schedule().is_some_and(|schedule| schedule.ready)
+    }
+
     /// Whether time alone can change what is asked.
     pub fn is_timed(&self) -> bool {
         self.suspend.is_some() || self.exception.is_some() || self.schedule().is_some()

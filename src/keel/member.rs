@@ -6,11 +6,12 @@ use std::time::Duration;
 use super::account::Turn;
 use super::almanac::Almanac;
 use super::call::{Call, CallId, Fate, Request};
-use super::deployment::{Action, DeploymentId, Observation, Status};
+use super::deployment::{Action, DeploymentId, Desired, Observation, Status};
 use super::intent::{Intent, Resolved};
 use super::line::Place;
 use super::plan::Reason;
 use super::record::Past;
+use super::schedule::{Phase, Schedule};
 use super::time::{Mono, Now, Wall};
 
 /// Why the last call gave no status, or was not sent.
@@ -93,6 +94,14 @@ pub struct Member {
     /// What was last told of it.
     pub(super) told: Option<(Reason, Arc<str>)>,
     pub(super) since: Since,
+    /// When time alone changes what is asked of it: its place among the account's edges.
+    pub(super) edge: Option<Mono>,
+    /// How much earlier than the next window a start is sent; nothing unless it is to be ready.
+    pub(super) lead: Duration,
+    /// When this process saw an edit put it under another schedule.
+    pub(super) rescheduled: Wall,
+    /// By when it should have been running, if it was told that it is late.
+    pub(super) late: Option<Wall>,
 }
 
 impl Member {
@@ -121,6 +130,10 @@ impl Member {
             queued: None,
             told: None,
             since,
+            edge: None,
+            lead: Duration::ZERO,
+            rescheduled: Wall::from_millis(i64::MIN),
+            late: None,
         }
     }
 
@@ -191,11 +204,23 @@ impl Member {
         self.opposite().is_some() && (self.reached || fell_back)
     }
 
-    /// Takes in another intent, or the same one at another time. True if the desired state is
-    /// another one now, or hands are off that were on.
-    pub fn resolve(&mut self, wall: Wall, lead: Duration, almanac: &mut Almanac) -> bool {
-        let phase = |schedule: &_| almanac.phase(schedule, wall);
-        let resolved = self.intent.resolve_with(wall, lead, phase);
+    /// Takes in another intent, or the same one at another time; `lead` says how much earlier than
+    /// a window begins its start is to be sent. True if the desired state is another one now, or
+    /// hands are off that were on.
+    pub fn resolve(
+        &mut self,
+        wall: Wall,
+        lead: impl FnOnce(Wall) -> Duration,
+        almanac: &mut Almanac,
+    ) -> bool {
+        let phase = self.intent.schedule().map(|schedule| almanac.phase(schedule, wall));
+        self.lead = match (self.intent.is_ready(), &phase) {
+            (true, Some(Phase { state: Desired::Stopped, until: Some(begin), .. })) => lead(*begin),
+            (true, _) => lead(Wall::from_millis(i64::MAX)),
+            (false, _) => Duration::ZERO,
+        };
+        let phase = |schedule: &Arc<Schedule>| phase.unwrap_or_else(|| schedule.at(wall));
+        let resolved = self.intent.resolve_with(wall, self.lead, phase);
         let before = std::mem::replace(&mut self.resolved, resolved);
         let changed = before.desired != self.resolved.desired
             || before.suspended.is_some() != self.resolved.suspended.is_some();

@@ -18,10 +18,14 @@ pub fn of(
     line: Option<Standing>,
     now: Now,
 ) -> String {
-    match line {
+    let text = match line {
         // The first of them has nobody to wait for but the budget.
         Some(line) if line.position > 1 => in_line(member, line, now),
         Some(_) | None => alone(member, judgement, context, now),
+    };
+    match member.late {
+        Some(by) => format!("{text}; late: to be running by {}", by.local(member.intent.clock())),
+        None => text,
     }
 }
 

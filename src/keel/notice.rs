@@ -9,7 +9,7 @@ use super::guard::Release;
 use super::intent::Rule;
 use super::plan::Reason;
 use super::record::Cause;
-use super::time::Wall;
+use super::time::{Mono, Wall};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,8 @@ pub enum Notice {
         from: Option<Status>,
         /// The status now.
         to: Status,
+        /// When it was seen.
+        at: Mono,
     },
     /// A start or stop is about to leave.
     Acting {
@@ -173,6 +175,30 @@ pub enum Notice {
     Draining {
         /// How many.
         in_flight: usize,
+    },
+    /// A deployment that is to be ready when a window begins is not running by then.
+    Late {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// When the window began.
+        ready_by: Wall,
+        /// How long ago that is.
+        by: Duration,
+        /// Why it is not running yet.
+        reason: Reason,
+        /// The same for people, and what comes next.
+        message: Arc<str>,
+    },
+    /// A deployment that was late runs, or need not any more.
+    LateNoMore {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// When the window began.
+        ready_by: Wall,
+        /// How long ago that is.
+        by: Duration,
+        /// Whether it runs.
+        runs: bool,
     },
 }
 

@@ -65,8 +65,10 @@ pub struct Wake {
 /// The reason of a [`Wake`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// A deployment's turn comes: a read, the end of a wait, or a change that the file announces.
+    /// A deployment's turn comes: a read, or the end of a wait.
     Turn,
+    /// A change that the file announces.
+    Edge,
     /// The list call is due.
     List,
     /// The refused key of an account is to be tried again.
@@ -211,7 +213,8 @@ impl Reconciler {
             let turn = account.next_turn().map(|at| Wake { at, why: Why::Turn });
             let list = (account.listing.is_none() && self.list_wanted(id, now))
                 .then_some(Wake { at: account.list_at, why: Why::List });
-            [retry, turn.filter(|_| idle), list.filter(|_| idle)]
+            let edge = account.next_edge().map(|at| Wake { at, why: Why::Edge });
+            [retry, edge, turn.filter(|_| idle), list.filter(|_| idle)]
         });
         wakes.flatten().min_by_key(|wake| wake.at)
     }
@@ -358,6 +361,10 @@ impl Reconciler {
         }
         let ids: Vec<_> = self.accounts.keys().cloned().collect();
         for id in ids {
+            let changed = |keel: &Self| keel.accounts.get(&id)?.changed(now.mono);
+            while let Some(deployment) = changed(self) {
+                self.visit(&deployment, now, decision, |_, _| ());
+            }
             self.list(&id, now, decision);
             loop {
                 let account = self.accounts.get(&id);

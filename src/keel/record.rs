@@ -5,9 +5,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::call::{Call, CallId, Fate, Method};
+use super::chronicle::{Last, Note};
 use super::deployment::{AccountId, Action, DeploymentId, Desired, Status};
 use super::guard::Guarded;
 use super::intent::Rule;
+use super::lead::Shown;
 use super::line::Lined;
 use super::time::{Mono, Now, Wall};
 
@@ -102,6 +104,14 @@ pub enum Record {
     Past(Past),
     /// Compaction: what is remembered of a deployment or an account beside its budgets.
     Carried(Carried),
+    /// What is wanted or seen of a deployment is something else than before.
+    Noted {
+        /// When.
+        at: Stamp,
+        /// What.
+        #[serde(rename = "n")]
+        note: Note,
+    },
 }
 
 impl Record {
@@ -121,7 +131,8 @@ impl Record {
             | Self::Forgiven { .. }
             | Self::Guard(Guarded::Released { .. })
             | Self::Line(_)
-            | Self::Past(_) => false,
+            | Self::Past(_)
+            | Self::Noted { .. } => false,
         }
     }
 }
@@ -194,6 +205,23 @@ pub enum Carried {
         account: AccountId,
         /// When it said so.
         at: Mono,
+    },
+    /// The starts that a deployment has shown.
+    Starts {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// When the one under watch was accepted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        awaited: Option<Mono>,
+        /// Oldest first.
+        shown: Vec<Shown>,
+    },
+    /// What was last noted of a deployment.
+    Last {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// What.
+        last: Box<Last>,
     },
 }
 

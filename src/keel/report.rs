@@ -16,7 +16,7 @@ use super::reconciler::Reconciler;
 use super::time::{Mono, Now, Wall};
 use super::view::{
     AccountView, BudgetView, Condition, DeploymentView, DesiredView, FileView, GuardView, NextStep,
-    NextView, ObservedView, PastView, QueueView, SyncedView, Time, View, WidenedView,
+    NextView, ObservedView, PastView, QueueView, ReadyView, SyncedView, Time, View, WidenedView,
 };
 
 impl Reconciler {
@@ -176,6 +176,7 @@ impl Reconciler {
                 state: resolved.desired,
                 rule: resolved.rule.to_string(),
                 until: resolved.changes.map(Time),
+                until_local: resolved.changes.map(|at| at.local(member.intent.clock())),
                 revision: self.revision.clone(),
                 protect: member.intent.protect,
                 suspended: resolved.suspended.clone(),
@@ -207,6 +208,11 @@ impl Reconciler {
                 self.budget_view(&member.act(Action::Stop), now),
             ],
             last_action: self.history.last_act(&member.id).map(PastView::from),
+            ready: member.intent.is_ready().then(|| ReadyView {
+                lead_seconds: member.lead.as_secs(),
+                ready_by: resolved.ready_by.map(Time),
+                late: member.late.map(Time),
+            }),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::call::{CallId, Method};
 use super::deployment::{AccountId, DeploymentId};
 use super::guard::Guarded;
 use super::history::{AccountPast, DeploymentPast, History, Open};
+use super::lead::Starts;
 use super::line::Lined;
 use super::record::{Carried, Past, Record, TallyLine};
 use super::time::{Mono, Now};
@@ -55,6 +56,7 @@ impl History {
         self.snapshot_deployments(&mut out);
         let under_way = |past: &&Past| past.settled.is_some();
         out.extend(self.past.iter().filter(under_way).cloned().map(Record::Past));
+        self.chronicle.snapshot(&mut out);
         for (id, Open { call, reserved, cause }) in &self.open {
             out.push(Record::Reserved {
                 at: *reserved,
@@ -63,6 +65,9 @@ impl History {
                 cause: cause.clone(),
             });
         }
+        // After the reservations and the notes: each of those says something about starts, too.
+        let starts = self.deployments.iter().filter_map(|(id, past)| past.starts.carry(id));
+        out.extend(starts.map(Record::Carried));
         out
     }
 
@@ -127,6 +132,11 @@ impl History {
                 let past = self.deployments.entry(deployment.clone()).or_default();
                 past.refusals = *count;
             }
+            Carried::Starts { deployment, awaited, shown } => {
+                let past = self.deployments.entry(deployment.clone()).or_default();
+                past.starts = Starts::carried(*awaited, shown);
+            }
+            Carried::Last { deployment, last } => self.chronicle.carried(deployment, last),
         }
     }
 
@@ -145,6 +155,7 @@ impl History {
             past.reversals.iter_mut().for_each(|at| *at = at.shifted(millis));
             past.waits.iter_mut().for_each(|(_, at)| at.mono = at.mono.shifted(millis));
             past.last_act.iter_mut().for_each(|act| shift_past(act, millis));
+            past.starts.rebooted();
         }
         if let Some(hold) = &mut self.hold {
             hold.at.mono = hold.at.mono.shifted(millis);
@@ -153,6 +164,7 @@ impl History {
             open.reserved.mono = open.reserved.mono.shifted(millis);
         }
         self.past.iter_mut().for_each(|past| shift_past(past, millis));
+        self.chronicle.shift(millis);
     }
 
     /// The history as of one reading of the clocks, ready to be carried.

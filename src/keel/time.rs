@@ -91,6 +91,20 @@ impl Wall {
         Self(self.0.saturating_add(millis))
     }
 
+    /// As a clock in `zone` reads it, and in UTC: `2026-11-26 08:00 Europe/Berlin (07:00Z)`.
+    pub fn local(self, zone: &jiff::tz::TimeZone) -> String {
+        let here = zone.to_datetime(self.timestamp());
+        let utc = jiff::tz::TimeZone::UTC.to_datetime(self.timestamp());
+        let hours = if here.second() == 0 { "%H:%M" } else { "%H:%M:%S" };
+        let name = zone.iana_name().unwrap_or("UTC");
+        if name == "UTC" {
+            return here.strftime(&format!("%F {hours}Z")).to_string();
+        }
+        let date = if here.date() == utc.date() { "" } else { "%F " };
+        let utc = utc.strftime(&format!("{date}{hours}Z")).to_string();
+        format!("{} {name} ({utc})", here.strftime(&format!("%F {hours}")))
+    }
+
     /// The same instant for calendar work; clamped to the years that a calendar holds.
     pub fn timestamp(self) -> jiff::Timestamp {
         let (least, most) = (jiff::Timestamp::MIN, jiff::Timestamp::MAX);

@@ -171,6 +171,21 @@ pub struct DeploymentView {
     pub budgets: Vec<BudgetView>,
     /// The last start or stop.
     pub last_action: Option<PastView>,
+    /// How it is made ready, if its schedule says `ready: true`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<ReadyView>,
+}
+
+/// How a deployment is made ready for the windows of its schedule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadyView {
+    /// How much earlier than the next window its start is sent, by the starts that it has shown.
+    pub lead_seconds: u64,
+    /// By when it is to be running, from its start on until the window's end.
+    pub ready_by: Option<Time>,
+    /// Since when it should have been running, if it is late.
+    pub late: Option<Time>,
 }
 
 /// What is wanted of a deployment.
@@ -183,6 +198,9 @@ pub struct DesiredView {
     pub rule: String,
     /// When that may change by itself.
     pub until: Option<Time>,
+    /// The same for people, by the schedule's own clock: `2026-11-26 08:00 Europe/Berlin (07:00Z)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_local: Option<String>,
     /// The file's revision.
     pub revision: Arc<str>,
     /// Never stopped.

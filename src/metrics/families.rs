@@ -111,6 +111,21 @@ families! {
     QUEUE_ETA = Gauge "evenkeel_queue_eta_timestamp_seconds" ["deployment"];
     /// Stops that the mass-stop guard holds until the desired file acknowledges them.
     GUARD_HELD_STOPS = Gauge "evenkeel_guard_held_stops" [];
+    /// When time alone may next change what is wanted: a schedule's next edge, or the end of an
+    /// override or of a suspension, whichever comes first; no series where there is none.
+    NEXT_TRANSITION =
+        Gauge "evenkeel_schedule_next_transition_timestamp_seconds" ["deployment"];
+    /// For how long the deployment was last seen in the status, as far as this process saw: the
+    /// time between two looks counts as what the first one saw; `unknown` is any word that is not
+    /// documented.
+    STATE_SECONDS =
+        Counter "evenkeel_deployment_state_seconds_total" ["deployment", "status"];
+    /// How much earlier than a window begins its start is sent, by the starts that the deployment
+    /// has shown; only where the schedule says `ready: true`.
+    START_LEAD = Gauge "evenkeel_start_lead_seconds" ["deployment"];
+    /// 1 while the deployment should be running since its window began, and has not been; only
+    /// where the schedule says `ready: true`.
+    LATE = Gauge "evenkeel_deployment_late" ["deployment"];
     /// Calls of the method that could be sent for the deployment now.
     BUDGET_REMAINING = Gauge "evenkeel_budget_remaining" ["deployment", "method"];
     /// When a start or stop is next allowed, not in the future if it is allowed now; no series

@@ -2,6 +2,7 @@
 //! written from the [`View`] at each scrape, so what left the desired file leaves the metrics.
 
 mod families;
+mod meter;
 mod text;
 
 use std::collections::BTreeMap;
@@ -16,16 +17,19 @@ use crate::keel::call::{Call, Fate, Method};
 use crate::keel::deployment::{Action, DeploymentId, Desired, Status};
 use crate::keel::notice::Notice;
 use crate::keel::plan::Reason;
+use crate::keel::time::Mono;
 use crate::keel::view::{AccountView, DeploymentView, View};
 
 use families::{
     ACCOUNT_BUDGET, ACCOUNT_IN_FLIGHT, ACCOUNT_UNAUTHORIZED, ACCOUNT_WIDENED, ACTIONS,
     API_DURATION, API_REQUESTS, BUDGET_REMAINING, BUDGET_RESET, BUILD_INFO, CLOCK_STEPS,
     DEPLOYMENT_CONDITION, DEPLOYMENT_IN_SYNC, DEPLOYMENT_INFO, DEPLOYMENT_STATUS, DEPLOYMENTS,
-    DESIRED_FILE_VALID, DESIRED_RUNNING, GUARD_HELD_STOPS, LAST_OBSERVED, LEADER, LEDGER_WRITABLE,
-    QUEUE_ETA, QUEUE_POSITION, RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, REVERSALS, UNEXPECTED_429,
+    DESIRED_FILE_VALID, DESIRED_RUNNING, GUARD_HELD_STOPS, LAST_OBSERVED, LATE, LEADER,
+    LEDGER_WRITABLE, NEXT_TRANSITION, QUEUE_ETA, QUEUE_POSITION, RELOAD_SUCCESS_TIME,
+    RELOAD_SUCCESSFUL, REVERSALS, START_LEAD, STATE_SECONDS, UNEXPECTED_429,
 };
 pub use families::{FAMILIES, Family, Kind, PROCESS_FAMILIES, families_table};
+use meter::Meter;
 use text::Text;
 
 /// The media type of [`Metrics::encode`].
@@ -67,6 +71,7 @@ pub struct Metrics {
 struct Tally {
     actions: BTreeMap<(Action, &'static str), u64>,
     reversals: u64,
+    meter: Meter,
 }
 
 impl Default for Tally {
@@ -74,7 +79,11 @@ impl Default for Tally {
     /// rare enough to be the only one between two restarts of this process.
     fn default() -> Self {
         let zero = |action| ((action, ACCEPTED), 0);
-        Self { actions: BTreeMap::from([Action::Start, Action::Stop].map(zero)), reversals: 0 }
+        Self {
+            actions: BTreeMap::from([Action::Start, Action::Stop].map(zero)),
+            reversals: 0,
+            meter: Meter::default(),
+        }
     }
 }
 
@@ -124,6 +133,10 @@ impl Metrics {
             Notice::Reversed { deployment, status: _, count: _ } => {
                 self.fleet().entry(deployment.clone()).or_default().reversals += 1;
             }
+            Notice::StatusChanged { deployment, from, to, at } => {
+                let mut fleet = self.fleet();
+                fleet.entry(deployment.clone()).or_default().meter.turn(from.as_ref(), to, *at);
+            }
             Notice::ClockStepped { by: _ } => self.clock_steps.inc(),
             Notice::Recovered { .. }
             | Notice::ManifestAccepted { .. }
@@ -131,7 +144,6 @@ impl Metrics {
             | Notice::StopsHeld { .. }
             | Notice::StopsReleased { .. }
             | Notice::DesiredChanged { .. }
-            | Notice::StatusChanged { .. }
             | Notice::Acting { .. }
             | Notice::ReasonChanged { .. }
             | Notice::SlowPassage { .. }
@@ -140,7 +152,9 @@ impl Metrics {
             | Notice::ListCall { .. }
             | Notice::LedgerStuck { .. }
             | Notice::LedgerFree
-            | Notice::Draining { .. } => {}
+            | Notice::Draining { .. }
+            | Notice::Late { .. }
+            | Notice::LateNoMore { .. } => {}
         }
     }
 
@@ -180,13 +194,14 @@ impl Metrics {
         }
     }
 
-    /// The exposition of `view` and of all counters, in the text format [`CONTENT_TYPE`].
+    /// The exposition of `view`, as of `now`, and of all counters, in the text format
+    /// [`CONTENT_TYPE`].
     ///
     /// # Errors
     /// When a counter cannot be written, which the tests of this crate rule out.
-    pub fn encode(&self, view: &View) -> Result<String, prometheus::Error> {
-        /// Of the thirty at most that a deployment can have, counted generously.
-        const SAMPLES_PER_DEPLOYMENT: usize = 20;
+    pub fn encode(&self, view: &View, now: Mono) -> Result<String, prometheus::Error> {
+        /// Of the forty at most that a deployment can have, counted generously.
+        const SAMPLES_PER_DEPLOYMENT: usize = 25;
         let counters = TextEncoder::new().encode_to_string(&self.registry.gather())?;
         let mut text = Text::after(counters, view.deployments.len() * SAMPLES_PER_DEPLOYMENT);
         text.family(&BUILD_INFO).add([&self.version], 1);
@@ -198,14 +213,15 @@ impl Metrics {
         accounts(&mut text, &view.accounts);
         deployments(&mut text, &view.deployments);
         lines(&mut text, &view.deployments);
+        schedules(&mut text, &view.deployments);
         budgets(&mut text, &view.deployments);
-        self.tallies(&mut text, view);
+        self.tallies(&mut text, view, now);
         Ok(text.into_string())
     }
 
     /// Writes what was counted for the deployments of `view`, and forgets what was counted for
     /// others.
-    fn tallies(&self, text: &mut Text, view: &View) {
+    fn tallies(&self, text: &mut Text, view: &View, now: Mono) {
         let mut fleet = self.fleet();
         fleet.retain(|id, _| view.deployment(id.as_str()).is_some());
         for deployment in &view.deployments {
@@ -222,6 +238,12 @@ impl Metrics {
         let mut samples = text.family(&REVERSALS);
         for (id, tally) in &*fleet {
             samples.add([id.as_str()], tally.reversals);
+        }
+        let mut samples = text.family(&STATE_SECONDS);
+        for (id, tally) in &mut *fleet {
+            for (status, spent) in tally.meter.read(now) {
+                samples.add([id.as_str(), status], spent.as_secs_f64());
+            }
         }
     }
 
@@ -328,6 +350,24 @@ fn lines(text: &mut Text, deployments: &[DeploymentView]) {
         if let Some(eta) = queue.eta {
             samples.add([id.as_str()], eta.0.seconds());
         }
+    }
+}
+
+fn schedules(text: &mut Text, deployments: &[DeploymentView]) {
+    let mut samples = text.family(&NEXT_TRANSITION);
+    for one in deployments {
+        if let Some(until) = one.desired.until {
+            samples.add([one.id.as_str()], until.0.seconds());
+        }
+    }
+    let ready = || deployments.iter().filter_map(|one| Some((&one.id, one.ready.as_ref()?)));
+    let mut samples = text.family(&START_LEAD);
+    for (id, ready) in ready() {
+        samples.add([id.as_str()], ready.lead_seconds);
+    }
+    let mut samples = text.family(&LATE);
+    for (id, ready) in ready() {
+        samples.add([id.as_str()], u8::from(ready.late.is_some()));
     }
 }
 

@@ -35,7 +35,7 @@ pub fn line(notice: &Notice) -> Line {
         Notice::DesiredChanged { deployment, from, to, rule } => {
             desired_changed(deployment, *from, *to, rule)
         }
-        Notice::StatusChanged { deployment, from, to } => {
+        Notice::StatusChanged { deployment, from, to, at: _ } => {
             status_changed(deployment, from.as_ref(), to)
         }
         Notice::Acting { id, deployment, action, cause } => acting(*id, deployment, *action, cause),
@@ -63,6 +63,12 @@ pub fn line(notice: &Notice) -> Line {
         }
         Notice::LedgerFree => plain(Level::INFO, "the ledger can be written again".to_owned()),
         Notice::Draining { in_flight } => draining(*in_flight),
+        Notice::Late { deployment, ready_by, by, reason, message } => {
+            late(deployment, *ready_by, *by, *reason, message)
+        }
+        Notice::LateNoMore { deployment, ready_by, by, runs } => {
+            late_no_more(deployment, *ready_by, *by, *runs)
+        }
     }
 }
 
@@ -198,6 +204,45 @@ fn draining(in_flight: usize) -> Line {
     };
     let fields = Fields { count: Some(in_flight as u64), ..Fields::default() };
     Line { level: Level::INFO, message, fields }
+}
+
+fn late(
+    deployment: &DeploymentId,
+    ready_by: Wall,
+    by: Duration,
+    reason: Reason,
+    message: &str,
+) -> Line {
+    let ago = ago(by);
+    Line {
+        level: Level::WARN,
+        message: format!(
+            "{deployment} is late: it was to be running by {ready_by}{ago}; {reason}: {message}"
+        ),
+        fields: Fields {
+            reason: Some(reason.to_string()),
+            since: Some(ready_by.to_string()),
+            ..of(deployment)
+        },
+    }
+}
+
+fn late_no_more(deployment: &DeploymentId, ready_by: Wall, by: Duration, runs: bool) -> Line {
+    let ago = ago(by);
+    let end = if runs { "is running" } else { "need not be running any more" };
+    Line {
+        level: Level::INFO,
+        message: format!("{deployment} {end}; it was to be running by {ready_by}{ago}"),
+        fields: Fields { since: Some(ready_by.to_string()), ..of(deployment) },
+    }
+}
+
+/// `, 12m30s ago`, or nothing if that is now.
+fn ago(by: Duration) -> String {
+    match by.as_secs() {
+        0 => String::new(),
+        some => format!(", {} ago", format_duration(Duration::from_secs(some))),
+    }
 }
 
 /// Something that only a person can mend.

@@ -2,9 +2,11 @@
 
 use evenkeel::keel::budget::Verdict;
 use evenkeel::keel::call::{Call, CallId, Fate, Method};
-use evenkeel::keel::deployment::{AccountId, Action};
+use evenkeel::keel::chronicle::{Note, Wish};
+use evenkeel::keel::deployment::{AccountId, Action, Desired, Status};
 use evenkeel::keel::guard::{Guarded, Hold, Release, change_id};
 use evenkeel::keel::history::History;
+use evenkeel::keel::intent::Rule;
 use evenkeel::keel::line::Lined;
 use evenkeel::keel::policy::Policy;
 use evenkeel::keel::record::{Carried, Past, Record, Stamp, TallyLine};
@@ -28,6 +30,7 @@ enum Step {
     Released,
     Waits(u8),
     Left(u8),
+    Noted(u8, u8),
     Wait(u32),
     SetWall(i32),
 }
@@ -46,6 +49,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Released),
         2 => any::<u8>().prop_map(Step::Waits),
         1 => any::<u8>().prop_map(Step::Left),
+        4 => (any::<u8>(), any::<u8>()).prop_map(|(which, note)| Step::Noted(which, note)),
         6 => (0..4_000_000u32).prop_map(Step::Wait),
         1 => (-100_000_000..100_000_000).prop_map(Step::SetWall),
     ]
@@ -85,6 +89,23 @@ impl Scribe {
             4 => Fate::Answered { code: 422, retry_after: None },
             5 => Fate::Answered { code: 404, retry_after: None },
             _ => Fate::Answered { code: 200, retry_after: None },
+        }
+    }
+
+    fn note(which: u8, note: u8) -> Note {
+        let deployment = id(["a", "b"][usize::from(which % 2)]);
+        let schedule = |name: &str| Rule::Schedule { name: name.into(), because: "now".into() };
+        let rule = [schedule("x"), schedule("y"), Rule::State][usize::from(note / 4 % 3)].clone();
+        let wish = |suspended| Wish { desired: Desired::Running, rule, suspended };
+        let revision = "r1".into();
+        match note % 4 {
+            0 if which < 32 => Note::Left { deployment },
+            0 => Note::Wanted { deployment, wish: wish(Some("migration".into())), revision },
+            1 => Note::Wanted { deployment, wish: wish(None), revision },
+            _ => {
+                let word = ["running", "stopped", "starting", "odd"][usize::from(which / 2 % 4)];
+                Note::Seen { deployment, status: Status::from_word(word) }
+            }
         }
     }
 
@@ -130,6 +151,7 @@ impl Scribe {
                 Record::Line(Lined::Waits { at, deployment: deployment(which), action })
             }
             Step::Left(which) => Record::Line(Lined::Left { at, deployment: deployment(which) }),
+            Step::Noted(which, note) => Record::Noted { at, note: Self::note(which, note) },
             Step::Wait(millis) => {
                 self.now.mono = self.now.mono.shifted(i64::from(millis));
                 self.now.wall = self.now.wall.shifted(i64::from(millis));
@@ -223,7 +245,9 @@ fn a_snapshot_is_as_short_as_can_be() {
     let next = Record::Carried(Carried::NextCall { id: CallId(2) });
     let head = |now| vec![Record::Started { now }, next.clone()];
     let tallies = [tally(Some(account()), None), tally(None, Some(id("a")))];
-    let (whole, past) = (fold(&one_start()), [Record::Past(past)]);
+    let awaited = Some(stamp(12).mono);
+    let starts = Carried::Starts { deployment: id("a"), awaited, shown: vec![] };
+    let (whole, past) = (fold(&one_start()), [Record::Past(past), Record::Carried(starts)]);
     let expected = [&head(now(1, 100))[..], &tallies, &past].concat();
     assert_eq!(whole.clone().compacted(now(1, 100)), expected);
     let lapsed = now(1, 12 + 3610);

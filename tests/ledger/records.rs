@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use evenkeel::keel::call::{Call, CallId, Fate, Method, Request};
+use evenkeel::keel::chronicle::{Last, Note, Wish};
 use evenkeel::keel::deployment::{AccountId, Action, DeploymentId, Desired, Status};
 use evenkeel::keel::guard::{Guarded, Hold, Release, change_id};
 use evenkeel::keel::intent::Rule;
+use evenkeel::keel::lead::Shown;
 use evenkeel::keel::line::Lined;
 use evenkeel::keel::record::{Carried, Cause, Past, Record, Stamp, TallyLine};
 use evenkeel::keel::time::{Boot, Mono, Now, Wall};
@@ -68,16 +70,67 @@ fn call() -> impl Strategy<Value = Call> {
     (account(), request).prop_map(|(account, request)| Call { account, request })
 }
 
-fn cause() -> impl Strategy<Value = Cause> {
-    let desired = prop_oneof![Just(Desired::Running), Just(Desired::Stopped)];
-    let rule = prop_oneof![Just(Rule::State), of(text()).prop_map(Rule::Override)];
-    let saw = prop_oneof![
+fn desired() -> impl Strategy<Value = Desired> {
+    prop_oneof![Just(Desired::Running), Just(Desired::Stopped)]
+}
+
+fn rule() -> impl Strategy<Value = Rule> {
+    prop_oneof![
+        Just(Rule::State),
+        of(text()).prop_map(Rule::Override),
+        (text(), text()).prop_map(|(name, because)| Rule::Schedule { name, because }),
+    ]
+}
+
+fn status() -> impl Strategy<Value = Status> {
+    prop_oneof![
         prop::sample::select(Status::KNOWN.to_vec()).prop_map(Status::from_word),
         text().prop_map(Status::Unknown),
-    ];
-    (desired, rule, text(), saw, any::<i64>()).prop_map(|(desired, rule, revision, saw, seen)| {
-        Cause { desired, rule, revision, saw, seen: Wall::from_millis(seen) }
+    ]
+}
+
+fn note() -> impl Strategy<Value = Note> {
+    let wish = (desired(), rule(), of(text())).prop_map(|(desired, rule, suspended)| Wish {
+        desired,
+        rule,
+        suspended,
+    });
+    prop_oneof![
+        (deployment(), wish, text()).prop_map(|(deployment, wish, revision)| Note::Wanted {
+            deployment,
+            wish,
+            revision
+        }),
+        (deployment(), status()).prop_map(|(deployment, status)| Note::Seen { deployment, status }),
+        deployment().prop_map(|deployment| Note::Left { deployment }),
+    ]
+}
+
+/// What some notes about one deployment come to.
+fn last() -> impl Strategy<Value = Carried> {
+    (deployment(), vec((stamp(), note()), 1..4)).prop_map(|(deployment, notes)| {
+        let last = notes.iter().fold(Last::default(), |mut last, (at, note)| {
+            last.take(at.wall, note);
+            last
+        });
+        Carried::Last { deployment, last: Box::new(last) }
     })
+}
+
+fn shown() -> impl Strategy<Value = Shown> {
+    (any::<i64>(), any::<u64>()).prop_map(|(at, took)| Shown { at: Wall::from_millis(at), took })
+}
+
+fn cause() -> impl Strategy<Value = Cause> {
+    (desired(), rule(), text(), status(), any::<i64>()).prop_map(
+        |(desired, rule, revision, saw, seen)| Cause {
+            desired,
+            rule,
+            revision,
+            saw,
+            seen: Wall::from_millis(seen),
+        },
+    )
 }
 
 fn past() -> impl Strategy<Value = Past> {
@@ -124,6 +177,10 @@ fn carried() -> impl Strategy<Value = Carried> {
             until
         }),
         (account(), mono()).prop_map(|(account, at)| Carried::NoList { account, at }),
+        (deployment(), of(mono()), vec(shown(), 0..4)).prop_map(|(deployment, awaited, shown)| {
+            Carried::Starts { deployment, awaited, shown }
+        }),
+        last(),
     ]
 }
 
@@ -174,6 +231,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
         tally().prop_map(Record::Tally),
         past().prop_map(Record::Past),
         carried().prop_map(Record::Carried),
+        (stamp(), note()).prop_map(|(at, note)| Record::Noted { at, note }),
     ]
 }
 
@@ -192,8 +250,9 @@ pub(crate) fn kind(record: &Record) -> usize {
         Record::Carried(_) => 9,
         Record::Guard(_) => 10,
         Record::Line(_) => 11,
+        Record::Noted { .. } => 12,
     }
 }
 
 /// How many kinds there are.
-pub(crate) const KINDS: usize = 12;
+pub(crate) const KINDS: usize = 13;

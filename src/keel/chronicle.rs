@@ -1,0 +1,283 @@
+//! What was wanted and what was seen of each deployment, whenever that changed: for people who ask
+//! why, also of a moment in the past.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::decision::Decision;
+use super::deployment::{DeploymentId, Desired, Status};
+use super::desk::Desk;
+use super::history::History;
+use super::intent::{Resolved, Rule};
+use super::member::Member;
+use super::reconciler::Reconciler;
+use super::record::{Carried, Record, Stamp};
+use super::time::{Now, Wall};
+
+/// Notes that are kept, over all deployments. A deployment that runs for office hours makes some
+/// seven a day, so that this is a month of a hundred of them; in memory and in the ledger it is
+/// about 3 MiB.
+pub const NOTES_MAX: usize = 20_000;
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "k", rename_all = "snake_case")]
+pub enum Note {
+    /// Something else is wanted than before, or for another reason.
+    Wanted {
+        /// The deployment.
+        #[serde(rename = "d")]
+        deployment: DeploymentId,
+        /// What.
+        #[serde(flatten)]
+        wish: Wish,
+        /// The desired file's revision by then.
+        #[serde(rename = "v")]
+        revision: Arc<str>,
+    },
+    /// Another status than before was seen.
+    Seen {
+        /// The deployment.
+        #[serde(rename = "d")]
+        deployment: DeploymentId,
+        /// The status.
+        #[serde(rename = "s")]
+        status: Status,
+    },
+    /// The desired file does not name it any more.
+    Left {
+        /// The deployment.
+        #[serde(rename = "d")]
+        deployment: DeploymentId,
+    },
+}
+
+impl Note {
+    /// Whom it is about.
+    pub const fn deployment(&self) -> &DeploymentId {
+        match self {
+            Self::Wanted { deployment, .. }
+            | Self::Seen { deployment, .. }
+            | Self::Left { deployment } => deployment,
+        }
+    }
+}
+
+/// What is wanted of a deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wish {
+    /// The state.
+    #[serde(rename = "s")]
+    pub desired: Desired,
+    /// Which part of the desired file says so.
+    #[serde(rename = "r")]
+    pub rule: Rule,
+    /// Why it is left alone, if it is.
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Arc<str>>,
+}
+
+impl Wish {
+    fn of(resolved: &Resolved) -> Self {
+        Self {
+            desired: resolved.desired,
+            rule: resolved.rule.clone(),
+            suspended: resolved.suspended.clone(),
+        }
+    }
+
+    fn is(&self, resolved: &Resolved) -> bool {
+        self.desired == resolved.desired
+            && self.rule == resolved.rule
+            && self.suspended == resolved.suspended
+    }
+
+    /// The schedule that decides, where hands are on.
+    fn schedule(&self) -> Option<&Arc<str>> {
+        match &self.rule {
+            Rule::Schedule { name, .. } if self.suspended.is_none() => Some(name),
+            Rule::Schedule { .. } | Rule::State | Rule::Override(_) => None,
+        }
+    }
+}
+
+/// What was last noted of a deployment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Last {
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    wish: Option<Wish>,
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    status: Option<Status>,
+    /// Since when it has followed the schedule that decides, without a break.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    follows: Option<Wall>,
+    /// When it was last seen to be `running` no more while it followed one.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    ran: Option<Wall>,
+}
+
+impl Last {
+    /// Takes in a later note about the same deployment.
+    pub fn take(&mut self, at: Wall, note: &Note) {
+        match note {
+            Note::Wanted { wish, .. } => {
+                let before = self.wish.replace(wish.clone());
+                let schedule = wish.schedule();
+                if schedule.is_none() || before.as_ref().and_then(Wish::schedule) != schedule {
+                    self.follows = schedule.map(|_| at);
+                }
+            }
+            Note::Seen { status, .. } => {
+                let ran = self.status.replace(status.clone()) == Some(Status::Running);
+                if ran && self.follows.is_some() {
+                    self.ran = Some(at);
+                }
+            }
+            Note::Left { .. } => *self = Self::default(),
+        }
+    }
+}
+
+/// The notes that are kept, and what they add up to.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Chronicle {
+    notes: VecDeque<(Stamp, Note)>,
+    /// Whoever is in the desired file, also where no note of it is kept any more.
+    last: BTreeMap<DeploymentId, Last>,
+}
+
+/// Only what decides about later notes: the notes themselves are for people, and too many.
+impl fmt::Debug for Chronicle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chronicle").field("last", &self.last).finish_non_exhaustive()
+    }
+}
+
+impl Chronicle {
+    /// The notes about a deployment, oldest first.
+    pub fn of(&self, deployment: &DeploymentId) -> impl Iterator<Item = &(Stamp, Note)> {
+        self.notes.iter().filter(move |(_, note)| note.deployment() == deployment)
+    }
+
+    /// Whether a deployment that is to be running by `by` has followed its schedule since before
+    /// then, and has not run since then.
+    pub(super) fn owes(&self, deployment: &DeploymentId, by: Wall) -> bool {
+        self.last.get(deployment).is_some_and(|last| {
+            let runs = last.status == Some(Status::Running);
+            let ran = last.ran.is_some_and(|until| by <= until);
+            last.follows.is_some_and(|since| since <= by) && !runs && !ran
+        })
+    }
+
+    /// Adds a note.
+    pub(super) fn apply(&mut self, at: Stamp, note: &Note) {
+        let deployment = note.deployment();
+        match note {
+            Note::Wanted { .. } | Note::Seen { .. } => {
+                self.last.entry(deployment.clone()).or_default().take(at.wall, note);
+            }
+            Note::Left { .. } => {
+                self.last.remove(deployment);
+            }
+        }
+        self.notes.push_back((at, note.clone()));
+        if self.notes.len() > NOTES_MAX {
+            self.notes.pop_front();
+        }
+    }
+
+    /// What is to be noted of a deployment.
+    fn news(&self, member: &Member, revision: &Arc<str>) -> [Option<Note>; 2] {
+        let (deployment, resolved) = (&member.id, &member.resolved);
+        let last = self.last.get(deployment);
+        let wish = last.and_then(|last| last.wish.as_ref());
+        let wanted = !wish.is_some_and(|wish| wish.is(resolved));
+        let status = last.and_then(|last| last.status.as_ref());
+        let seen = member.status().filter(|seen| Some(*seen) != status);
+        [
+            wanted.then(|| Note::Wanted {
+                deployment: deployment.clone(),
+                wish: Wish::of(resolved),
+                revision: revision.clone(),
+            }),
+            seen.map(|status| Note::Seen {
+                deployment: deployment.clone(),
+                status: status.clone(),
+            }),
+        ]
+    }
+
+    /// Whoever was noted and is not among `known`.
+    pub(super) fn others(&self, known: impl Fn(&DeploymentId) -> bool) -> Vec<DeploymentId> {
+        self.last.keys().filter(|id| !known(id)).cloned().collect()
+    }
+
+    /// The fewest records that add up to this.
+    pub(super) fn snapshot(&self, out: &mut Vec<Record>) {
+        let mut told = Self::default();
+        for (at, note) in &self.notes {
+            told.apply(*at, note);
+            out.push(Record::Noted { at: *at, note: note.clone() });
+        }
+        // Last, because the notes before it are older than what it says.
+        for (deployment, last) in &self.last {
+            if told.last.get(deployment) != Some(last) {
+                let (deployment, last) = (deployment.clone(), Box::new(last.clone()));
+                out.push(Record::Carried(Carried::Last { deployment, last }));
+            }
+        }
+    }
+
+    /// As a ledger carried it.
+    pub(super) fn carried(&mut self, deployment: &DeploymentId, last: &Last) {
+        self.last.insert(deployment.clone(), last.clone());
+    }
+
+    /// Moves every instant into another clock domain.
+    pub(super) fn shift(&mut self, millis: i64) {
+        for (at, _) in &mut self.notes {
+            at.mono = at.mono.shifted(millis);
+        }
+    }
+}
+
+impl History {
+    /// What was wanted and seen.
+    pub const fn chronicle(&self) -> &Chronicle {
+        &self.chronicle
+    }
+
+    pub(super) fn noted(&mut self, at: Stamp, note: &Note) {
+        self.chronicle.apply(at, note);
+        if let Note::Seen { deployment, status } = note
+            && let Some(past) = self.deployments.get_mut(deployment)
+        {
+            past.starts.seen(status, at);
+        }
+    }
+}
+
+impl Reconciler {
+    /// Notes who has left the desired file, also while no process ran.
+    pub(super) fn note_who_left(&mut self, now: Now, decision: &mut Decision) {
+        let left = self.history.chronicle.others(|id| self.members.contains_key(id));
+        for deployment in left {
+            let record = Record::Noted { at: now.into(), note: Note::Left { deployment } };
+            self.history.apply(&record);
+            decision.record(record);
+        }
+    }
+}
+
+impl Desk<'_> {
+    /// Notes what is wanted and seen of a deployment, if that is something else than before.
+    pub(super) fn note(&mut self, member: &Member) {
+        let news = self.history.chronicle().news(member, self.revision);
+        for note in news.into_iter().flatten() {
+            self.record(Record::Noted { at: self.now.into(), note });
+        }
+    }
+}
