@@ -88,14 +88,18 @@ pub async fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
     } else {
         match &view {
             Some(view) => chain.extend(seen(view, at)),
-            None => chain.extend(memory.seen(&id, &acts, args.at.is_some())),
+            None => chain.extend(memory.seen(&acts, args.at.is_some())),
         }
-        chain.extend(memory.sent(&id, &acts));
+        chain.extend(memory.sent(&acts));
         chain.extend(match &view {
             Some(view) => view.budgets.iter().filter_map(budget).collect(),
             None => memory.budgets(&id, file.account(&id), at),
         });
-        chain.extend(view.as_ref().map(conclusion));
+        chain.extend(match &view {
+            Some(view) => Some(conclusion(view)),
+            None if args.at.is_some() => None,
+            None => Some(Link::new("so", no_daemon(&settings.listen))),
+        });
     }
     let view = |Link { about, text }| LinkView { about, text };
     let chain = chain.into_iter().map(view).collect();
@@ -154,7 +158,8 @@ impl File {
             }
         };
         let revision = &manifest.revision;
-        let mut links = vec![Link::new("file", format!("{name}, revision {revision}"))];
+        let mut links =
+            vec![Link::new("file", format!("{name} as it is now, revision {revision}"))];
         match manifest.intents.get(id) {
             Some(intent) => links.extend(reckon(intent, at)),
             None => links.push(Link::new("rule", "the file does not name it: it is left as it is")),
@@ -214,7 +219,7 @@ impl Memory {
         }
     }
 
-    fn seen(&self, _id: &DeploymentId, acts: &[PastView], past: bool) -> Option<Link> {
+    fn seen(&self, acts: &[PastView], past: bool) -> Option<Link> {
         let cause = acts.last().and_then(|act| act.cause.as_ref());
         let text = match cause {
             Some(cause) => {
@@ -226,7 +231,7 @@ impl Memory {
         Some(Link::new("seen", text))
     }
 
-    fn sent(&self, _id: &DeploymentId, acts: &[PastView]) -> Vec<Link> {
+    fn sent(&self, acts: &[PastView]) -> Vec<Link> {
         let Some(act) = acts.last() else {
             let text = format!("no start or stop until then; {}", self.reach());
             return vec![Link::new("sent", text)];
@@ -318,6 +323,10 @@ fn budget(budget: &BudgetView) -> Option<Link> {
         .map(|at| format!(", the next from {at} on"))
         .unwrap_or_default();
     Some(Link::new("budget", format!("{method}: {remaining} of {limit} left{when}{whose}")))
+}
+
+fn no_daemon(listen: &str) -> String {
+    format!("no daemon that knows it answers at {listen}: nothing is read or sent until one runs")
 }
 
 fn conclusion(view: &DeploymentView) -> Link {
