@@ -11,6 +11,7 @@ mod budget;
 mod chronicle;
 mod fold;
 mod guards;
+mod plant;
 mod reading;
 mod ready;
 mod shared;
