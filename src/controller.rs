@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::api;
 use crate::clock::Clock;
@@ -43,6 +43,8 @@ const DAY_MILLIS: i64 = 24 * 3_600_000;
 pub enum Command {
     /// Something happened.
     Event(Event),
+    /// Something happened; answered once what it led to is durable.
+    Durably(Event, oneshot::Sender<()>),
     /// Read the credentials again.
     RefreshCredentials,
     /// End: send nothing more, wait for the answers under way, settle the ledger.
@@ -81,6 +83,8 @@ pub struct Controller<L> {
     pub queries: mpsc::Receiver<Query>,
     /// Set while the ledger cannot be written: when to try again.
     pub stuck: Option<tokio::time::Instant>,
+    /// Who waits until the ledger has what their event led to.
+    pub accepting: Vec<oneshot::Sender<()>>,
 }
 
 /// Why a loop ended.
@@ -166,6 +170,10 @@ impl<L: Ledger> Controller<L> {
                 Command::Event(event) => {
                     decision.absorb(self.keel.handle(event, self.clock.now()));
                 }
+                Command::Durably(event, accepted) => {
+                    decision.absorb(self.keel.handle(event, self.clock.now()));
+                    self.accepting.push(accepted);
+                }
                 Command::RefreshCredentials => self.refresh_all(),
                 Command::Stop => {
                     stop = true;
@@ -215,6 +223,11 @@ impl<L: Ledger> Controller<L> {
                     self.stuck = Some(tokio::time::Instant::now() + STUCK_RETRY);
                 }
                 Err(fault) => return Err(fault),
+            }
+        }
+        if self.stuck.is_none() {
+            for accepted in self.accepting.drain(..) {
+                let _ = accepted.send(());
             }
         }
         if self.stuck.is_none() && self.ledger.wants_compaction() {

@@ -1,60 +1,70 @@
-//! What is seen of the desired file becomes events: parsed, kept if it is good, reported if not.
+//! What is seen of the desired files becomes events: merged, kept if good, reported if not.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::controller::Command;
-use crate::keel::deployment::AccountId;
 use crate::keel::intent::Manifest;
 use crate::keel::notice::chain;
 use crate::keel::reconciler::Event;
-use crate::manifest::{self, Kept, Options, Seen, Watch};
+use crate::manifest::{self, Bundle, Kept, Options, Picture, Seen, Set, Watch};
+use crate::metrics::Metrics;
 
-/// How often the last good file is written again after that has failed.
+/// How often the last good files are written again after that has failed.
 const KEEP_AGAIN: Duration = Duration::from_secs(2);
 
-/// The desired file under watch.
+/// The desired files under watch.
 #[derive(Clone, Debug)]
 pub struct Desired {
     watch: Watch,
 }
 
 struct Follower {
-    name: String,
-    accounts: Vec<AccountId>,
+    set: Set,
     kept: Kept,
     clock: Clock,
     outbox: mpsc::UnboundedSender<Command>,
-    in_force: bool,
-    /// The last good content, while it could not be kept.
-    owed: Option<Arc<[u8]>>,
+    metrics: Arc<Metrics>,
+    /// What an earlier process kept, until something newer is in force.
+    earlier: Option<Arc<Manifest>>,
+    /// Good contents that are to be kept once the ledger has what they led to: were they kept
+    /// before, a crash could forget that their stops are held.
+    accepting: Option<(Bundle, oneshot::Receiver<()>)>,
+    /// The last good contents, while they could not be kept.
+    owed: Option<Bundle>,
 }
 
 impl Desired {
-    /// Watches the desired file of these settings from now on, in a task of its own.
+    /// Watches the desired files of these settings from now on, in a task of its own.
     pub fn follow(
         settings: &Settings,
         clock: Clock,
         outbox: mpsc::UnboundedSender<Command>,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        let (watch, mut seen) = manifest::watch(Options::new(&settings.desired));
+        let options =
+            Options { revision: settings.revision.clone(), ..Options::new(&settings.desired) };
+        let (watch, mut seen) = manifest::watch(options);
         let mut follower = Follower {
-            name: settings.desired.display().to_string(),
-            accounts: settings.policy.accounts.clone(),
+            set: Set::new(Some(&settings.policy.accounts)),
             kept: Kept::new(&settings.state_dir),
             clock,
             outbox,
-            in_force: false,
+            metrics,
+            earlier: None,
+            accepting: None,
             owed: None,
         };
         tokio::spawn(async move {
+            follower.take_over();
             loop {
                 tokio::select! {
+                    Some(bundle) = accepted(&mut follower.accepting) => follower.keep(bundle),
                     seen = seen.recv() => match seen {
                         Some(seen) if follower.take(&seen) => (),
                         Some(_) | None => return,
@@ -68,82 +78,107 @@ impl Desired {
         Self { watch }
     }
 
-    /// Looks at the file now.
+    /// Looks at the files now.
     pub fn reread(&self) {
         self.watch.reread();
     }
 }
 
 impl Follower {
-    /// Tells what was seen. False once nobody listens any more.
-    fn take(&mut self, seen: &Seen) -> bool {
-        let refused = match seen {
-            Seen::Text(bytes) => match self.parse(&self.name, bytes) {
-                Ok(manifest) => {
-                    self.keep(bytes.clone());
-                    return self.accept(manifest);
-                }
-                Err(report) => report,
-            },
-            Seen::Fault(fault) => fault.clone(),
-        };
-        self.fall_back();
-        self.tell(Event::ManifestRefused(refused))
-    }
-
-    fn parse(&self, name: &str, bytes: &[u8]) -> Result<Manifest, Arc<str>> {
-        let (manifest, warnings) = manifest::parse(name, bytes, Some(&self.accounts))
-            .map_err(|report| Arc::from(report.to_string()))?;
-        let expired = manifest::expired(&manifest, self.clock.now().wall);
-        for warning in warnings.iter().chain(&expired) {
-            tracing::warn!("{warning}");
-        }
-        Ok(manifest)
-    }
-
-    fn keep(&mut self, bytes: Arc<[u8]>) {
-        self.owed = None;
-        // The file itself is good; what is at stake is only the next start.
-        if let Err(error) = self.kept.save(&bytes) {
-            tracing::warn!("{}; tried again until it works", chain(&error));
-            self.owed = Some(bytes);
-        }
-    }
-
-    fn keep_again(&mut self) {
-        if self.owed.as_ref().is_some_and(|bytes| self.kept.save(bytes).is_ok()) {
-            self.owed = None;
-            tracing::info!("the last good desired file is kept: {}", shown(&self.kept.path()));
-        }
-    }
-
-    /// Where no file was good in this process yet, the last good one of an earlier process is.
-    fn fall_back(&mut self) {
-        if self.in_force {
-            return;
-        }
-        let path = self.kept.path();
+    /// What an earlier process left: each file's last good content, before the first look.
+    fn take_over(&mut self) {
         match self.kept.load() {
             Ok(None) => (),
-            Ok(Some(bytes)) => match self.parse(&shown(&path), &bytes) {
-                Ok(manifest) => {
-                    tracing::warn!("the last good desired file stays in force: {}", shown(&path));
-                    self.accept(manifest);
+            Ok(Some(bundle)) => {
+                let taken = self.set.adopt(bundle.clone());
+                let mut before = taken.manifest.clone();
+                if let Some(report) = taken.report() {
+                    tracing::error!("{}: refused\n{report}", shown(&self.kept.path()));
+                    // What was in force then does not depend on the accounts of today.
+                    before = Set::new(None).adopt(bundle).manifest;
                 }
-                Err(report) => tracing::error!("the last good desired file is refused\n{report}"),
-            },
+                if let Some(before) = before {
+                    self.tell(Event::ManifestKept(before));
+                }
+                self.earlier = taken.manifest;
+            }
             Err(error) => tracing::error!("{}", chain(&error)),
         }
     }
 
-    fn accept(&mut self, manifest: Manifest) -> bool {
-        self.in_force = true;
-        self.tell(Event::ManifestRead(Arc::new(manifest)))
+    /// Tells what was seen. False once nobody listens any more.
+    fn take(&mut self, seen: &Seen) -> bool {
+        match seen {
+            Seen::Picture(picture) => self.merge(picture),
+            Seen::Fault(fault) => {
+                self.metrics.desired_files_lost();
+                self.refuse(fault.clone())
+            }
+        }
+    }
+
+    fn merge(&mut self, picture: &Picture) -> bool {
+        let taken = self.set.take(picture);
+        let now = self.clock.now().wall;
+        for valid in &taken.fresh {
+            for line in valid.warnings.iter().chain(&manifest::expired(&valid.manifest, now)) {
+                tracing::warn!("{line}");
+            }
+        }
+        let valid = |name: &Arc<str>| taken.refused.iter().all(|refused| refused.name != *name);
+        let files = picture.files.iter().map(|file| (&*file.name, valid(&file.name)));
+        self.metrics.desired_files(files);
+        let report = taken.report();
+        let Some(manifest) = taken.manifest else {
+            return self.refuse(report.unwrap_or_default());
+        };
+        self.earlier = None;
+        let (accepted, accepting) = oneshot::channel();
+        self.accepting = Some((self.set.bundle(picture.commit.as_deref()), accepting));
+        let event = match report {
+            None => Event::ManifestRead(manifest),
+            Some(report) => Event::ManifestReadPartly { manifest, report },
+        };
+        self.outbox.send(Command::Durably(event, accepted)).is_ok()
+    }
+
+    fn keep(&mut self, bundle: Bundle) {
+        self.owed = None;
+        // The files themselves are good; what is at stake is only the next start.
+        if let Err(error) = self.kept.save(&bundle) {
+            tracing::warn!("{}; tried again until it works", chain(&error));
+            self.owed = Some(bundle);
+        }
+    }
+
+    fn keep_again(&mut self) {
+        if self.owed.as_ref().is_some_and(|bundle| self.kept.save(bundle).is_ok()) {
+            self.owed = None;
+            tracing::info!("the last good desired files are kept: {}", shown(&self.kept.path()));
+        }
+    }
+
+    /// Nothing of what is there can be used. Where nothing was in force in this process yet, what
+    /// an earlier one kept is.
+    fn refuse(&mut self, report: Arc<str>) -> bool {
+        if let Some(manifest) = self.earlier.take() {
+            let path = shown(&self.kept.path());
+            tracing::warn!("the last good desired files stay in force: {path}");
+            self.tell(Event::ManifestRead(manifest));
+        }
+        self.tell(Event::ManifestRefused(report))
     }
 
     fn tell(&self, event: Event) -> bool {
         self.outbox.send(Command::Event(event)).is_ok()
     }
+}
+
+/// What is to be kept now. Waits for ever where nothing is.
+async fn accepted(accepting: &mut Option<(Bundle, oneshot::Receiver<()>)>) -> Option<Bundle> {
+    let Some((_, accepted)) = accepting else { return std::future::pending().await };
+    let accepted = accepted.await;
+    accepting.take().filter(|_| accepted.is_ok()).map(|(bundle, _)| bundle)
 }
 
 fn shown(path: &Path) -> String {

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use evenkeel::config::{Overrides, SecretSource, Settings};
 use evenkeel::keel::deployment::AccountId;
 use evenkeel::keel::policy::Policy;
+use evenkeel::manifest::{on_disk, parse_beside, references};
 
 const ACCOUNT: &str = "accounts: { default: { url: 'https://a.example/public_api/v1', \
                        key: { env: K }, secret: { env: S } } }\n";
@@ -49,9 +50,11 @@ fn the_reference_names_each_key_with_its_default() {
 
 #[test]
 fn the_example_of_a_desired_file_is_valid() {
-    let bytes = fs::read("config/desired.yaml").unwrap();
-    let (manifest, warnings) = evenkeel::manifest::parse("desired.yaml", &bytes, None).unwrap();
-    assert_eq!(manifest.intents.len(), 6);
+    let path = Path::new("config/desired.yaml");
+    let bytes = fs::read(path).unwrap();
+    assert_eq!(references(&bytes), ["holidays.ics"]);
+    let (manifest, warnings) = parse_beside("desired.yaml", &bytes, None, &on_disk(path)).unwrap();
+    assert_eq!(manifest.intents.len(), 7);
     assert_eq!(warnings, Vec::<String>::new());
 }
 
@@ -112,7 +115,7 @@ fn all_faults_come_in_one_report() {
 }
 
 /// A configuration after the account's line, and what is said of it.
-const CASES: [(&str, &str); 12] = [
+const CASES: [(&str, &str); 16] = [
     ("limits: { start: { requests: 0 } }", "`requests`: expected a whole number from 1 up, found"),
     ("limits: { start: { per: 1x } }", "`per`: `1x` is not a duration; write it like `90s`"),
     ("limits: { margin: -1s }", "`margin`: `-1s` is not a duration"),
@@ -120,7 +123,11 @@ const CASES: [(&str, &str); 12] = [
     ("observe: { confirm_within: 2h }", "`confirm_within`: must not be longer than the window, 1h"),
     ("observe: { list: yes }", "expected `auto` or `never`"),
     ("act: { backoff: { initial: 1m, max: 1s } }", "`max`: must not be shorter than `initial`, 1m"),
-    ("guards: { stops: { percent: 50 } }", "unknown key `stops` in guards; expected `contested`"),
+    ("guards: { stop: { percent: 50 } }", "unknown key `stop` in guards; did you mean `stops`?"),
+    ("guards: { stops: { percent: 101 } }", "`percent`: must be at most 100, which switches this"),
+    ("guards: { stops: { percent: half } }", "`percent`: expected a whole number from 0 up, found"),
+    ("guards: { stops: { above: -1 } }", "`above`: expected a whole number from 0 up, found"),
+    ("guards: { stops: 50 }", "expected a map behind `stops:`, found"),
     ("listen: 9464", "`listen`: `9464` is not an address; expected host and port"),
     ("listen: here:99999", "`listen`: `here:99999` is not an address"),
     ("limits: [1]", "expected a map behind `limits:`, found"),

@@ -97,6 +97,7 @@ fn the_deployments_use_flags_and_variables_that_exist() {
             "EVENKEEL_API_SECRET",
             "EVENKEEL_API_KEY_FILE",
             "EVENKEEL_API_SECRET_FILE",
+            "EVENKEEL_REVISION",
         ]
         .map(str::to_owned),
     );

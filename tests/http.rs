@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use evenkeel::http::{Heartbeat, PATIENCE, Query, STUCK_AFTER, State, route, run};
 use evenkeel::keel::deployment::{DeploymentId, Desired};
+use evenkeel::keel::story::Entry;
 use evenkeel::keel::time::{Mono, Wall};
-use evenkeel::keel::timeline::Entry;
 use evenkeel::keel::view::{PastView, Time, View};
 use http_body_util::BodyExt as _;
 use hyper::{Method, Uri};
@@ -113,7 +113,8 @@ async fn one_deployment() {
         r#""revision":"3f9c1a2b","protect":false,"suspended":null},"observed":null,"#,
         r#""fault":"401: the API refuses the key","synced":{"reason":"Unauthorized","message":"#,
         r#""the API refuses the key of account eu","since":"2026-11-24T02:00:00Z"},"#,
-        r#""conditions":[],"next":{"step":"read","at":null},"budgets":[],"lastAction":null}"#
+        r#""conditions":[],"next":{"step":"read","at":null},"queue":null,"budgets":[],"#,
+        r#""lastAction":null}"#
     );
     assert_eq!(told(&state(view()), "/api/v1/deployments/d4").await, json(200, want));
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use evenkeel::keel::call::{Call, CallId, Fate, Request};
 use evenkeel::keel::deployment::{AccountId, Action, DeploymentId, Desired, Status};
+use evenkeel::keel::guard::Release;
 use evenkeel::keel::intent::Rule;
 use evenkeel::keel::notice::Notice;
 use evenkeel::keel::plan::Reason;
@@ -100,6 +101,9 @@ fn notices() -> Vec<Notice> {
             removed: 1,
         },
         Notice::ManifestRefused { report: "desired.yaml:7:3: unknown key `stat`\n  7 | x".into() },
+        Notice::StopsHeld { change: "3f9c1a2b".into(), stops: 12, fleet: 20, since: NOW },
+        Notice::StopsReleased { change: "3f9c1a2b".into(), stops: 12, why: Release::Acknowledged },
+        Notice::StopsReleased { change: "3f9c1a2b".into(), stops: 1, why: Release::WithinLimits },
         Notice::DesiredChanged {
             deployment: id(),
             from: None,

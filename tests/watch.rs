@@ -7,10 +7,11 @@ use std::fs;
 use std::future::Future;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use evenkeel::manifest::{Kept, Options, Seen, Watch, watch};
+use evenkeel::manifest::{Bundle, Kept, Neighbours, Options, Seen, Text, Watch, watch};
 use evenkeel::yaml::SIZE_MAX;
 use tokio::sync::mpsc::Receiver;
 
@@ -48,12 +49,12 @@ fn on_one_thread(test: impl Future<Output = ()>) {
 
 /// With events, and the regular look so far away that only events can explain what is seen.
 fn by_events(path: &Path) -> (Watch, Receiver<Seen>) {
-    watch(Options { path: path.into(), every: Duration::from_secs(3600), events: true })
+    watch(Options { every: Duration::from_secs(3600), ..Options::new(path) })
 }
 
 /// Without events: the network file system that says nothing.
 fn in_silence(path: &Path) -> (Watch, Receiver<Seen>) {
-    watch(Options { path: path.into(), every: Duration::from_millis(20), events: false })
+    watch(Options { every: Duration::from_millis(20), events: false, ..Options::new(path) })
 }
 
 async fn next(receiver: &mut Receiver<Seen>) -> Seen {
@@ -63,14 +64,20 @@ async fn next(receiver: &mut Receiver<Seen>) -> Seen {
 
 async fn sees(receiver: &mut Receiver<Seen>, text: &str) {
     match next(receiver).await {
-        Seen::Text(bytes) => assert_eq!(String::from_utf8_lossy(&bytes), text),
+        Seen::Picture(picture) => match &*picture.files {
+            [file] => {
+                let found = file.text.as_ref().expect("a file that can be read");
+                assert_eq!(String::from_utf8_lossy(&found.bytes), text);
+            }
+            files => panic!("instead of {text:?}: {files:?}"),
+        },
         Seen::Fault(fault) => panic!("instead of {text:?}: {fault}"),
     }
 }
 
 async fn sees_fault(receiver: &mut Receiver<Seen>, part: &str) {
     match next(receiver).await {
-        Seen::Text(bytes) => panic!("{:?}", String::from_utf8_lossy(&bytes)),
+        Seen::Picture(picture) => panic!("{picture:?}"),
         Seen::Fault(fault) => assert!(fault.contains(part), "{fault}"),
     }
 }
@@ -194,8 +201,7 @@ fn a_directory_that_is_replaced() {
         let file = place.at("now/desired.yaml");
         fs::create_dir(place.at("now")).expect("mkdir");
         fs::write(&file, "one").expect("write");
-        let options =
-            Options { path: file.clone(), every: Duration::from_millis(200), events: true };
+        let options = Options { every: Duration::from_millis(200), ..Options::new(&file) };
         let (_watch, mut receiver) = watch(options);
         sees(&mut receiver, "one").await;
         fs::create_dir(place.at("new")).expect("mkdir");
@@ -233,7 +239,7 @@ fn asked_to_look() {
         let file = place.at("desired.yaml");
         fs::write(&file, "one").expect("write");
         let every = Duration::from_secs(3600);
-        let (watch, mut receiver) = watch(Options { path: file.clone(), every, events: false });
+        let (watch, mut receiver) = watch(Options { every, events: false, ..Options::new(&file) });
         sees(&mut receiver, "one").await;
         fs::write(&file, "two").expect("write");
         watch.reread();
@@ -265,7 +271,7 @@ fn what_cannot_be_a_desired_file() {
         let file = place.at("desired.yaml");
         fs::create_dir(&file).expect("mkdir");
         let (_watch, mut receiver) = by_events(&file);
-        sees_fault(&mut receiver, "is a directory; `desired` must name a file").await;
+        sees_fault(&mut receiver, "no desired file is in this directory").await;
         fs::remove_dir(&file).expect("remove");
         fs::write(place.at("new"), vec![b'#'; SIZE_MAX + 1]).expect("write");
         fs::rename(place.at("new"), &file).expect("rename");
@@ -296,29 +302,73 @@ fn the_watch_ends_with_its_receiver() {
     });
 }
 
+fn bundle(text: &str) -> Bundle {
+    let text = Text { bytes: text.as_bytes().into(), beside: Neighbours::new() };
+    Bundle::new([("a.yaml", &text)], None)
+}
+
 #[test]
 fn the_last_good_one_is_kept() {
     use std::os::unix::fs::PermissionsExt as _;
     let place = Place::new();
     let kept = Kept::new(&place.0);
     assert_eq!(kept.load().expect("no file is no fault"), None);
-    kept.save(b"one").expect("save");
-    assert_eq!(kept.load().expect("load").as_deref(), Some(&b"one"[..]));
+    kept.save(&bundle("one")).expect("save");
+    assert_eq!(kept.load().expect("load"), Some(bundle("one")));
     let mode = fs::metadata(kept.path()).expect("the file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     // A crash left this behind.
-    fs::write(place.at("desired.last-good.yaml.new"), "half").expect("write");
-    kept.save(b"two").expect("save");
-    kept.save(b"two").expect("save");
-    assert_eq!(kept.load().expect("load").as_deref(), Some(&b"two"[..]));
+    fs::write(place.at("desired.last-good.json.new"), "half").expect("write");
+    kept.save(&bundle("two")).expect("save");
+    kept.save(&bundle("two")).expect("save");
+    assert_eq!(kept.load().expect("load"), Some(bundle("two")));
     let names =
         fs::read_dir(&place.0).expect("list").map(|entry| entry.expect("entry").file_name());
-    assert_eq!(names.collect::<Vec<_>>(), ["desired.last-good.yaml"]);
+    assert_eq!(names.collect::<Vec<_>>(), ["desired.last-good.json"]);
     let missing = Kept::new(place.at("missing"));
-    let error = missing.save(b"one").expect_err("no directory");
+    let error = missing.save(&bundle("one")).expect_err("no directory");
     let path = missing.path();
     assert_eq!(
         error.to_string(),
-        format!("cannot keep the last good desired file {}", path.display())
+        format!("cannot keep the last good desired files {}", path.display())
+    );
+}
+
+#[test]
+fn what_is_kept_can_be_read_by_people_and_says_when_it_cannot_be_read() {
+    let place = Place::new();
+    let kept = Kept::new(&place.0);
+    let text = |bytes: &[u8], beside: &[(&str, &str)]| Text {
+        bytes: bytes.into(),
+        beside: beside
+            .iter()
+            .map(|(name, text)| (Arc::from(*name), Ok(text.as_bytes().into())))
+            .collect(),
+    };
+    let (a, b) = (text(b"deployments: {}\n", &[]), text(b"b: \"\"", &[("days.ics", "BEGIN\r\n")]));
+    let bundle = Bundle::new([("a.yaml", &a), ("b.yaml", &b)], Some("1a2b3c4d5e6f"));
+    kept.save(&bundle).expect("save");
+    assert_eq!(kept.load().expect("load"), Some(bundle));
+    let json = fs::read_to_string(kept.path()).expect("the file");
+    let expected = r#"{
+  "commit": "1a2b3c4d5e6f",
+  "files": {
+    "a.yaml": {
+      "text": "deployments: {}\n"
+    },
+    "b.yaml": {
+      "text": "b: \"\"",
+      "beside": {
+        "days.ics": "BEGIN\r\n"
+      }
+    }
+  }
+}"#;
+    assert_eq!(json, expected);
+    fs::write(kept.path(), "{").expect("write");
+    let error = kept.load().expect_err("half a file");
+    assert_eq!(
+        error.to_string(),
+        format!("cannot read the last good desired files {}", kept.path().display())
     );
 }

@@ -1,26 +1,30 @@
 //! `evenkeel check`: validates the configuration and the desired file, without network.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::desired;
 use super::exit::{Exit, Failure};
 use super::global::{Global, Settable};
 use super::output::{self, Format};
-use crate::clock::Clock;
 use crate::config::Settings;
 use crate::keel::deployment::AccountId;
+use crate::keel::finding;
 use crate::keel::notice::chain;
+use crate::keel::policy::{Limits, Policy};
 use crate::manifest;
 
 /// Validate the configuration and the desired file, without network
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: evenkeel check desired.yaml\n\n\
-    With FILE, only this desired file is validated, and no configuration is needed.\n\
+#[command(after_help = "Examples: evenkeel check desired.yaml\n          \
+    evenkeel check teams/\n\n\
+    With FILE, only these desired files are validated, together, and no configuration is needed.\n\
     Exit code: 0 valid, 1 invalid, 2 a file could not be read.")]
 pub struct CheckArgs {
-    /// A desired file
-    pub file: Option<PathBuf>,
+    /// A desired file, a directory of them, or a pattern such as 'teams/*.yaml'
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
     /// Settings that stand over the configuration file
     #[command(flatten)]
     pub settable: Settable,
@@ -33,6 +37,7 @@ pub struct CheckArgs {
 #[derive(Debug, Default, Serialize)]
 struct Findings {
     valid: bool,
+    files: usize,
     deployments: usize,
     faults: Vec<String>,
     warnings: Vec<String>,
@@ -44,9 +49,13 @@ struct Findings {
 /// When a file cannot be read.
 pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
     let mut findings = Findings::default();
-    match &args.file {
-        Some(file) => desired(file, None, &mut findings)?,
-        None => match Settings::load(&global.overrides(&args.settable), &environment) {
+    match &*args.files {
+        files @ [_, ..] => {
+            let settings = desired::settings(global, &args.settable)?;
+            let Policy { limits, .. } = desired::policy(settings.as_ref());
+            look(files, None, &limits, &mut findings)?;
+        }
+        [] => match Settings::load(&global.overrides(&args.settable), &environment) {
             Ok(settings) => {
                 findings.warnings.extend(settings.warnings.iter().cloned());
                 for (id, account) in &settings.accounts {
@@ -55,7 +64,8 @@ pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
                         findings.warnings.push(text);
                     }
                 }
-                desired(&settings.desired, Some(&settings.policy.accounts), &mut findings)?;
+                let Policy { accounts, limits, .. } = &settings.policy;
+                look(&[settings.desired], Some(accounts), limits, &mut findings)?;
             }
             Err(report) => findings.faults.push(report.to_string()),
         },
@@ -69,24 +79,24 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn desired(
-    file: &Path,
+fn look(
+    paths: &[PathBuf],
     accounts: Option<&[AccountId]>,
+    limits: &Limits,
     findings: &mut Findings,
 ) -> Result<(), Failure> {
-    let name = file.display().to_string();
-    let bytes = std::fs::read(file)
-        .map_err(|error| Failure::because(format!("cannot read {name}"), error))?;
-    match manifest::parse(&name, &bytes, accounts) {
-        Ok((manifest, warnings)) => {
-            findings.deployments = manifest.intents.len();
-            findings.warnings.extend(warnings);
-            let clock =
-                Clock::new().map_err(|error| Failure::because("cannot read the clock", error))?;
-            findings.warnings.extend(manifest::expired(&manifest, clock.now().wall));
-        }
-        Err(report) => findings.faults.push(report.to_string()),
+    let desired::Files { count, taken } = desired::files(paths, accounts)?;
+    findings.files = count;
+    let now = desired::now()?;
+    for valid in &taken.fresh {
+        findings.deployments += valid.manifest.intents.len();
+        findings.warnings.extend(valid.warnings.iter().cloned());
+        findings.warnings.extend(manifest::expired(&valid.manifest, now));
     }
+    if let (Some(manifest), true) = (&taken.manifest, taken.refused.is_empty()) {
+        findings.warnings.extend(finding::warnings(manifest, limits, now));
+    }
+    findings.faults.extend(taken.refused.iter().map(|one| one.report.to_string()));
     Ok(())
 }
 
@@ -103,5 +113,9 @@ fn show(findings: &Findings, format: Format) -> Result<Exit, Failure> {
     if !findings.valid {
         return output::line("not valid");
     }
-    output::line(&format!("valid; {} deployments", findings.deployments))
+    let of = match findings.files {
+        0 | 1 => String::new(),
+        files => format!(" in {files} files"),
+    };
+    output::line(&format!("valid; {} deployments{of}", findings.deployments))
 }

@@ -3,12 +3,16 @@
 pub mod check;
 pub mod daemon;
 pub mod demo;
+pub mod desired;
+pub mod diff;
 pub mod exit;
+pub mod explain;
 pub mod global;
 pub mod history;
 pub mod once;
 pub mod output;
 pub mod plan;
+pub mod preview;
 pub mod run;
 pub mod simulate;
 pub mod start;
@@ -35,6 +39,8 @@ const AFTER_HELP: &str = "\
 Examples:
   evenkeel demo                              watch it work, nothing to set up
   evenkeel check desired.yaml                validate a desired file
+  evenkeel preview --desired desired.yaml    the coming starts and stops
+  evenkeel diff old.yaml new.yaml            what an edit changes
   evenkeel plan                              what would be done, and when
   evenkeel --config evenkeel.yaml run        the daemon
 
@@ -55,6 +61,12 @@ pub enum Command {
     Status(status::StatusArgs),
     /// Show every call that spent a start or stop, and why
     History(history::HistoryArgs),
+    /// Show the coming changes of the wanted state, and what the limits make of them
+    Preview(preview::PreviewArgs),
+    /// Show what an edit of the desired file changes over the coming days; for pull requests
+    Diff(diff::DiffArgs),
+    /// Explain why a deployment is in its state, from the rule to the answer, now or at a time
+    Explain(explain::ExplainArgs),
     /// Serve a simulated Deployment Management API
     Simulate(Box<simulate::SimulateArgs>),
     /// Simulator, daemon and status page in one process, an hour shrunk to a minute
@@ -84,6 +96,9 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Once(args) => once::run(&global, &args).await,
         Command::Status(args) => status::run(&global, &args).await,
         Command::History(args) => history::run(&global, &args).await,
+        Command::Preview(args) => preview::run(&global, &args),
+        Command::Diff(args) => diff::run(&global, &args),
+        Command::Explain(args) => explain::run(&global, &args).await,
         Command::Simulate(args) => {
             let served = simulate::run(*args, crate::lifecycle::asked_to_end()).await;
             served.map_err(|error| Failure::because("cannot serve the simulated API", error))?;

@@ -7,9 +7,10 @@ use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::exit::{Exit, Failure};
+use crate::keel::guard::way_out;
 use crate::keel::plan::Reason;
 use crate::keel::time::{Wall, format_duration};
-use crate::keel::view::{DeploymentView, NextStep, PastView, ReadyView, View};
+use crate::keel::view::{DeploymentView, GuardView, NextStep, PastView, ReadyView, View};
 
 /// The form of a command's output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -49,6 +50,34 @@ pub fn line(text: &str) -> Result<Exit, Failure> {
 pub fn json(value: &impl serde::Serialize) -> Result<Exit, Failure> {
     let text = serde_json::to_string_pretty(value);
     line(&text.map_err(|error| Failure::because("cannot write JSON", error))?)
+}
+
+/// Says something beside the answer, on standard error.
+#[expect(clippy::print_stderr, reason = "what is not the answer must not stand in it")]
+pub fn aside(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Rows as lines, each column as wide as it must be.
+pub fn aligned(rows: &[Vec<String>]) -> Vec<String> {
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    let widths: Vec<_> = (0..).map_while(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+/// `a, b`, or so many of them and how many more.
+pub fn some(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    match names.len().saturating_sub(SHOWN) {
+        0 | 1 => names.join(", "),
+        more => format!("{} and {more} more", names[..SHOWN].join(", ")),
+    }
 }
 
 /// Writes the whole fleet in the form that was asked for.
@@ -106,16 +135,29 @@ pub fn summary(view: &View) -> String {
 pub fn faults(view: &View) -> Result<Exit, Failure> {
     if let Some(fault) = &view.file.fault {
         line(&format!(
-            "\nThe desired file is refused; the last good one stays in force.\n{fault}"
+            "\nA desired file is refused; its last good state stays in force.\n{fault}"
         ))?;
     }
     if let Some(fault) = &view.ledger_fault {
         line(&format!("\nThe ledger cannot be written, so nothing is sent: {fault}"))?;
     }
+    if let Some(guard) = &view.guard {
+        line(&format!("\n{}", held(guard)))?;
+    }
     for account in view.accounts.iter().filter(|account| account.unauthorized) {
         line(&format!("\nThe API refuses the key of account `{}` (401).", account.name))?;
     }
     line("")
+}
+
+fn held(guard: &GuardView) -> String {
+    let GuardView { change, count, fleet, since, deployments: _ } = guard;
+    format!(
+        "Change {change} is held since {since}: it would stop {count} of {fleet} deployments at \
+         once ({}).\n{}.",
+        guard.names(),
+        way_out(change),
+    )
 }
 
 /// The fleet, one row a deployment.
@@ -228,7 +270,8 @@ fn next(one: &DeploymentView, now: Wall) -> String {
     }
 }
 
-fn ago(then: Wall, now: Wall) -> String {
+/// How long ago that was, to the second.
+pub fn ago(then: Wall, now: Wall) -> String {
     format!("{} ago", seconds(then, now))
 }
 

@@ -117,9 +117,10 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
         queries,
         outbox: outbox.clone(),
         stuck: None,
+        accepting: Vec::new(),
     };
     controller.commit(first).map_err(ledger_failed)?;
-    let desired = Desired::follow(settings, clock, outbox.clone());
+    let desired = Desired::follow(settings, clock, outbox.clone(), controller.metrics.clone());
     Ok(Daemon { controller, desired, outbox, http: endpoint })
 }
 

@@ -169,6 +169,14 @@ fn act(mut fields: Fields<'_>, policy: &mut Policy, faults: &mut Faults) {
 
 fn guards(mut fields: Fields<'_>, policy: &mut Policy, faults: &mut Faults) {
     let guards = &mut policy.guards;
+    let mut stops = fields.section("stops", faults);
+    let percent = stops.optional("percent", faults, |node| match node.count(0)? {
+        percent if percent <= 100 => Ok(percent),
+        _ => Err("must be at most 100, which switches this guard off".to_owned()),
+    });
+    set(&mut guards.stops.percent, percent);
+    set(&mut guards.stops.above, stops.optional("above", faults, |node| node.count(0)));
+    stops.finish(faults);
     let mut contested = fields.section("contested", faults);
     let reversals = contested.optional("reversals", faults, |node| node.count(1));
     set(&mut guards.contested_reversals, reversals);

@@ -9,6 +9,7 @@ pub use account::{Account, CredentialsError, SecretSource};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::keel::deployment::AccountId;
@@ -48,8 +49,10 @@ pub struct Overrides {
 /// All that was decided.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// The desired file.
+    /// The desired file, a directory of them, or a pattern.
     pub desired: PathBuf,
+    /// What the desired files are a state of, if somebody says so.
+    pub revision: Option<Arc<str>>,
     /// The directory of the ledger.
     pub state_dir: PathBuf,
     /// The address of the HTTP endpoint, as `host:port`.
@@ -63,6 +66,9 @@ pub struct Settings {
     /// What is odd, but no fault.
     pub warnings: Vec<String>,
 }
+
+/// The longest revision that is taken from outside, in characters.
+const REVISION_MAX: usize = 40;
 
 /// A look into the environment.
 pub type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
@@ -132,6 +138,7 @@ impl Settings {
         policy.accounts = accounts.keys().cloned().collect();
         Ok(Self {
             desired: desired.unwrap_or_else(|| beside.join(USUAL_DESIRED)),
+            revision: environment("EVENKEEL_REVISION").and_then(|text| revision(&text)),
             state_dir: state_dir.unwrap_or_else(|| USUAL_STATE_DIR.into()),
             listen,
             accounts,
@@ -147,4 +154,10 @@ impl Settings {
         file::read(None, Path::new(""), &mut faults);
         faults.known().iter().cloned().collect()
     }
+}
+
+/// What of a revision is fit for logs and pages.
+fn revision(text: &str) -> Option<Arc<str>> {
+    let text: String = text.chars().filter(char::is_ascii_graphic).take(REVISION_MAX).collect();
+    (!text.is_empty()).then(|| text.into())
 }

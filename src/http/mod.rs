@@ -2,6 +2,7 @@
 //! to show it asks of the controller, as a [`Query`].
 
 mod answer;
+mod guard;
 mod moment;
 mod page;
 
@@ -17,8 +18,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::keel::deployment::DeploymentId;
+use crate::keel::story::Entry;
 use crate::keel::time::{Mono, format_duration};
-use crate::keel::timeline::Entry;
 use crate::keel::view::{DeploymentView, PastView, View};
 use crate::serve::{Bounds, serve};
 use answer::{Kind, Reply};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use maud::{DOCTYPE, Markup, html};
 
+use super::guard::held;
 use super::moment::{moment, when};
 use crate::keel::plan::Reason;
 use crate::keel::time::{Wall, format_duration};
@@ -143,7 +144,7 @@ fn faults(view: &View) -> Markup {
             div.fault {
                 p {
                     @if view.file.revision.is_some() {
-                        strong { "The desired file is refused; the last good one stays in force." }
+                        strong { "A desired file is refused; its last good state stays in force." }
                     } @else {
                         strong { "The desired file is refused, and there is none in force." }
                     }
@@ -160,6 +161,7 @@ fn faults(view: &View) -> Markup {
                 pre { (fault) }
             }
         }
+        @if let Some(guard) = &view.guard { (held(guard, now)) }
         @for account in &view.accounts { (account_faults(account, now)) }
         @if !view.leader {
             div.note { p { "This process stands by; another one acts." } }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::call::CallId;
 use super::deployment::{Action, DeploymentId};
+use super::line::Place;
 use super::member::Member;
 use super::time::Mono;
 
@@ -16,6 +17,17 @@ pub enum List {
     Works,
     /// The last one did not; so many failures in a row.
     Fails(u32),
+}
+
+/// Of those that are due together: who goes first for the reads that they share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Turn {
+    /// To be started: to be down is worse than to be up.
+    Start,
+    /// To be stopped.
+    Stop,
+    /// To be looked at.
+    Look,
 }
 
 /// One base URL with one key.
@@ -32,13 +44,12 @@ pub struct Account {
     pub(super) listing: Option<CallId>,
     /// When the next one is due.
     pub(super) list_at: Mono,
-    due: BTreeSet<(Mono, DeploymentId)>,
+    due: BTreeSet<(Mono, Turn, DeploymentId)>,
     /// When time alone changes what is asked of a deployment. Apart from the turns, because these
     /// do not wait for a call to become possible.
     edges: BTreeSet<(Mono, DeploymentId)>,
-    /// Who waits for a start or stop, where the account allows one at a time. Longest waiting
-    /// first.
-    queues: [BTreeSet<(Mono, DeploymentId)>; 2],
+    /// Who waits for a start or stop, where the account allows one at a time.
+    lines: [BTreeSet<(Place, DeploymentId)>; 2],
 }
 
 impl Account {
@@ -53,7 +64,7 @@ impl Account {
             list_at: now,
             due: BTreeSet::new(),
             edges: BTreeSet::new(),
-            queues: [BTreeSet::new(), BTreeSet::new()],
+            lines: [BTreeSet::new(), BTreeSet::new()],
         }
     }
 
@@ -65,16 +76,16 @@ impl Account {
     }
 
     /// Puts a deployment into the timetable, or takes it out.
-    pub fn schedule(&mut self, member: &mut Member, at: Option<Mono>) {
+    pub fn schedule(&mut self, member: &mut Member, at: Option<(Mono, Turn)>) {
         if member.due == at {
             return;
         }
-        if let Some(before) = member.due.take() {
-            self.due.remove(&(before, member.id.clone()));
+        if let Some((before, turn)) = member.due.take() {
+            self.due.remove(&(before, turn, member.id.clone()));
         }
-        if let Some(at) = at {
-            self.due.insert((at, member.id.clone()));
-            member.due = Some(at);
+        if let Some((at, turn)) = at {
+            self.due.insert((at, turn, member.id.clone()));
+            member.due = Some((at, turn));
         }
     }
 
@@ -104,42 +115,48 @@ impl Account {
 
     /// The deployment whose turn it is at `now`.
     pub fn whose_turn(&self, now: Mono) -> Option<DeploymentId> {
-        self.due.first().filter(|(at, _)| *at <= now).map(|(_, id)| id.clone())
+        self.due.first().filter(|(at, ..)| *at <= now).map(|(.., id)| id.clone())
     }
 
     /// When the next turn comes.
     pub fn next_turn(&self) -> Option<Mono> {
-        self.due.first().map(|(at, _)| *at)
+        self.due.first().map(|(at, ..)| *at)
     }
 
-    /// Lines a deployment up for `wanted`, or takes it out of the line.
-    pub fn line_up(&mut self, member: &mut Member, wanted: Option<Action>, now: Mono) {
-        if member.queued.map(|(action, _)| action) == wanted {
+    /// Gives a deployment this place in the line for that, or takes it out of the line.
+    pub fn line_up(&mut self, member: &mut Member, place: Option<(Action, Place)>) {
+        if member.queued == place {
             return;
         }
-        if let Some((action, since)) = member.queued.take() {
-            self.queues[place(action)].remove(&(since, member.id.clone()));
+        if let Some((action, place)) = member.queued.take() {
+            self.lines[index(action)].remove(&(place, member.id.clone()));
         }
-        if let Some(action) = wanted {
-            self.queues[place(action)].insert((now, member.id.clone()));
-            member.queued = Some((action, now));
+        if let Some((action, place)) = place {
+            self.lines[index(action)].insert((place, member.id.clone()));
+            member.queued = Some((action, place));
         }
     }
 
     /// Who is first in line.
     pub fn first_in_line(&self, action: Action) -> Option<&DeploymentId> {
-        self.queues[place(action)].first().map(|(_, id)| id)
+        self.line(action).next()
     }
 
-    /// How many stand before `member` in its line.
-    pub fn before(&self, member: &Member) -> usize {
-        member.queued.map_or(0, |(action, since)| {
-            self.queues[place(action)].range(..(since, member.id.clone())).count()
-        })
+    /// The line for `action`, the first in it first.
+    pub fn line(&self, action: Action) -> impl ExactSizeIterator<Item = &DeploymentId> {
+        self.lines[index(action)].iter().map(|(_, id)| id)
+    }
+
+    /// What `member` waits for, its position in that line, and the line's length.
+    pub fn standing(&self, member: &Member) -> Option<(Action, usize, usize)> {
+        let (action, place) = member.queued?;
+        let line = &self.lines[index(action)];
+        let before = line.range(..(place, member.id.clone())).count();
+        Some((action, before + 1, line.len()))
     }
 }
 
-const fn place(action: Action) -> usize {
+const fn index(action: Action) -> usize {
     match action {
         Action::Start => 0,
         Action::Stop => 1,

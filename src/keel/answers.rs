@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::account::List;
 use super::cadence;
-use super::call::{Answer, Body, Call, Fate, Method, Outcome};
+use super::call::{Answer, Body, Call, Fate, Outcome};
 use super::decision::Effect;
 use super::deployment::{AccountId, DeploymentId, Facts, Observation};
 use super::desk::Desk;
@@ -70,7 +70,7 @@ impl Desk<'_> {
     /// A 429: this daemon's own count never lets it come to that, so something else counts too.
     fn limited(&mut self, call: &Call) {
         let (now, method) = (self.now, call.method());
-        let scoped = self.policy.limits.scope == ScopeMode::Auto && method != Method::List;
+        let scoped = self.policy.limits.scope == ScopeMode::Auto;
         let until = now.mono + WIDENED;
         let widen = scoped && !self.history.is_wide(&call.account, method, now.mono);
         if widen {
@@ -105,14 +105,14 @@ impl Desk<'_> {
             }
             Outcome::Answered { code: 200, body: Body::Deployment(facts), .. } => {
                 let fault = format!("the answer is about deployment `{}`", facts.id);
-                self.read_failed(member, Trouble::Other(fault.into()));
+                self.failed(member, Trouble::Other(fault.into()));
             }
             Outcome::Answered { code: 401, .. } => (),
-            Outcome::Answered { code: 404, .. } => self.read_failed(member, Trouble::NotFound),
-            Outcome::Answered { code: 403, .. } => self.read_failed(member, Trouble::Forbidden),
+            Outcome::Answered { code: 404, .. } => self.failed(member, Trouble::NotFound),
+            Outcome::Answered { code: 403, .. } => self.failed(member, Trouble::Forbidden),
             Outcome::Answered { .. } | Outcome::Unanswered(_) | Outcome::NeverLeft(_) => {
                 let fault = fault(&answer.outcome).unwrap_or_else(|| "no status in it".into());
-                self.read_failed(member, Trouble::Other(fault));
+                self.failed(member, Trouble::Other(fault));
             }
         }
         let interval = self.interval(member);
@@ -127,7 +127,8 @@ impl Desk<'_> {
         cadence::next_turn(self.now.mono, self.interval(member), member.seed)
     }
 
-    fn read_failed(&mut self, member: &mut Member, trouble: Trouble) {
+    fn failed(&mut self, member: &mut Member, trouble: Trouble) {
+        self.holding.unseen.remove(&member.id);
         let count = member.failing.as_ref().map_or(0, |failing| failing.count) + 1;
         if count == 1 {
             member.since.reachable = self.now.wall;
@@ -151,6 +152,7 @@ impl Desk<'_> {
         if !member.observe(observation, self.now) {
             return;
         }
+        self.holding.seen(&member.id, &facts.status);
         if was_failing && member.failing.is_none() {
             member.since.reachable = self.now.wall;
         }
@@ -216,8 +218,9 @@ impl Desk<'_> {
             }
             Fate::Answered { .. } => member.poll_at = now + pause,
             Fate::NeverLeft => {
-                let fault = fault(&answer.outcome).unwrap_or_else(|| "not sent".into());
-                self.read_failed(member, Trouble::Other(fault));
+                let action = call.action().unwrap_or(member.resolved.desired.action());
+                let fault = fault(&answer.outcome).unwrap_or_else(|| "no reason is known".into());
+                self.failed(member, Trouble::NotSent(action, fault));
             }
         }
     }
@@ -238,7 +241,8 @@ impl Desk<'_> {
                 let next = cadence::next_turn(now, steady, seed);
                 (List::Works, next, Some(entries.as_slice()))
             }
-            Outcome::Answered { code: 404 | 405, .. } => (List::Fails(1), now + LIST_PROBE, None),
+            // The ledger remembers for how long that keeps it from being asked for.
+            Outcome::Answered { code: 404 | 405, .. } => (List::Fails(1), now, None),
             Outcome::Answered { .. } | Outcome::Unanswered(_) | Outcome::NeverLeft(_) => {
                 let count = match had {
                     List::Fails(count) => count + 1,
@@ -257,9 +261,6 @@ impl Desk<'_> {
         shown
     }
 }
-
-/// A server that has no list call is asked again so much later: servers are upgraded.
-pub(super) const LIST_PROBE: Duration = Duration::from_secs(24 * 3600);
 
 /// What went wrong with a call, for people.
 fn fault(outcome: &Outcome) -> Option<Arc<str>> {

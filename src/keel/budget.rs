@@ -127,6 +127,21 @@ impl Tally {
         }
     }
 
+    /// When the `nth` request from now on, counted from 1, may be sent if those before it are sent
+    /// as soon as they may; `None` while a request is under way.
+    pub fn turn(&self, now: Mono, rule: Rule, nth: usize) -> Option<Mono> {
+        if self.under_way > 0 {
+            return None;
+        }
+        let (nth, slots) = (nth.saturating_sub(1), rule.requests.max(1) as usize);
+        // Each waits for the one `slots` before it to let go, whether that is known or to come.
+        let before = (self.arrivals.len() + nth % slots).checked_sub(slots);
+        let free = before.map(|i| self.arrivals[i] + rule.hold);
+        let rounds = u32::try_from(nth / slots).unwrap_or(u32::MAX);
+        let first = free.max(self.closed).map_or(now, |at| at.max(now));
+        Some(first + rule.hold.saturating_mul(rounds))
+    }
+
     /// How many requests could be sent at `now`, one after the other.
     pub fn remaining(&self, now: Mono, rule: Rule) -> u32 {
         if self.closed.is_some_and(|until| now < until) {

@@ -80,12 +80,6 @@ impl fmt::Display for AccountId {
     }
 }
 
-impl Borrow<str> for AccountId {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
 /// The state that a deployment is wanted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -102,6 +96,14 @@ impl Desired {
         match self {
             Self::Running => "running",
             Self::Stopped => "stopped",
+        }
+    }
+
+    /// The other state.
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Running => Self::Stopped,
+            Self::Stopped => Self::Running,
         }
     }
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::account::{Account, List};
+use super::account::{Account, List, Turn};
 use super::almanac::Almanac;
 use super::budget::Verdict;
 use super::cadence;
 use super::call::{Call, CallId, Method};
 use super::decision::{Decision, Effect, Permit};
-use super::deployment::Action;
+use super::deployment::{Action, Observation};
+use super::guard::Holding;
 use super::history::History;
 use super::member::Member;
 use super::message;
@@ -38,6 +39,7 @@ pub(super) struct Desk<'a> {
     pub(super) decision: &'a mut Decision,
     pub(super) revision: &'a Arc<str>,
     pub(super) almanac: &'a mut Almanac,
+    pub(super) holding: &'a mut Holding,
     /// Nothing may be sent: the ledger cannot be written, or the process is about to end.
     pub(super) closed: bool,
     pub(super) now: Now,
@@ -48,6 +50,7 @@ impl Desk<'_> {
         Context {
             policy: self.policy,
             history: self.history,
+            holding: self.holding,
             unauthorized: self.account.refused.is_some(),
             now: self.now.mono,
         }
@@ -88,7 +91,12 @@ impl Desk<'_> {
         let at = self.read_or_wait(member, judgement);
         let edge = member.resolved.valid_until.map(|wall| self.now.mono_at(wall));
         let soonest = self.now.mono + STEP;
-        self.account.schedule(member, at.map(|at| at.max(soonest)));
+        let turn = match judgement.need {
+            Need::Act(Action::Start) | Need::Wait(Action::Start, _) => Turn::Start,
+            Need::Act(Action::Stop) | Need::Wait(Action::Stop, _) => Turn::Stop,
+            Need::Nothing => Turn::Look,
+        };
+        self.account.schedule(member, at.map(|at| (at.max(soonest), turn)));
         self.account.expect(member, edge.map(|edge| edge.max(soonest)));
     }
 
@@ -130,6 +138,7 @@ impl Desk<'_> {
         let Need::Act(action) = judgement.need else { return judgement };
         if self.closed
             || !plan::is_fresh(member, self.context())
+            || self.must_join(member, action)
             || self.must_wait_in_line(member, action)
         {
             return judgement;
@@ -173,35 +182,17 @@ impl Desk<'_> {
         }
     }
 
-    /// Where the whole account shares one start or stop, they line up for it.
-    fn line_up(&mut self, member: &mut Member, judgement: Judgement) {
-        let wanted = match judgement.need {
-            Need::Act(action) | Need::Wait(action, _) => Some(action),
-            Need::Nothing => None,
-        };
-        let shared = wanted.filter(|action| {
-            let method = Method::from(*action);
-            let wide = self.history.is_wide(&member.intent.account, method, self.now.mono);
-            // One that cannot be read, or was refused, lets the others pass.
-            wide && member.failing.is_none() && self.history.refusals(&member.id) == 0
-        });
-        self.account.line_up(member, shared, self.now.mono);
-    }
-
-    /// Whether another deployment is to have the account's one start or stop before this one.
-    fn must_wait_in_line(&self, member: &Member, action: Action) -> bool {
-        self.account.first_in_line(action).is_some_and(|first| *first != member.id)
-    }
-
     fn tell(&mut self, member: &mut Member, judgement: Judgement) {
         let (now, reason) = (self.now, judgement.reason);
         let before = member.told.as_ref().map(|(reason, _)| *reason);
-        if before == Some(reason) {
+        // A hold is no alarm while looking may still end it.
+        if before == Some(reason) || (reason == Reason::Held && !self.holding.told) {
             return;
         }
-        let text: Arc<str> = message::of(member, judgement, self.context(), now).into();
+        let line = self.standing(member);
+        let text: Arc<str> = message::of(member, judgement, self.context(), line, now).into();
         member.since.reason = now.wall;
-        if before.is_some_and(|before| before.at_rest() != reason.at_rest()) {
+        if before.is_some_and(|before| before.synced() != reason.synced()) {
             member.since.synced = now.wall;
         }
         if before.is_some_and(|before| (before == Reason::Stalled) != (reason == Reason::Stalled)) {
@@ -260,8 +251,14 @@ impl Desk<'_> {
         let (now, reserve) = (self.now.mono, self.policy.observe.reserve);
         let wide = self.history.is_wide(&member.intent.account, Method::Status, now);
         if let Need::Act(action) = judgement.need {
-            let wait = self.must_wait_in_line(member, action);
-            return (!wait).then_some((now, 0)).or(self.routine(member));
+            if self.must_wait_in_line(member, action) {
+                return self.routine(member);
+            }
+            // What is fresh still needs no other look: it has just come to stand first.
+            let fresh =
+                member.observation.as_ref().filter(|_| plan::is_fresh(member, self.context()));
+            let stale = |seen: &Observation| seen.answered + self.policy.observe.confirm_within;
+            return Some((fresh.map_or(now, stale), 0));
         }
         if member.observation.is_none() && member.failing.is_none() {
             // A first look may use the reserve, if that takes nothing from the others.

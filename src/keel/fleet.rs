@@ -6,11 +6,13 @@ use super::account::Account;
 use super::decision::Decision;
 use super::deployment::DeploymentId;
 use super::intent::{Intent, Manifest};
+use super::line::Lined;
 use super::member::Member;
 use super::notice::Notice;
 use super::policy::Policy;
 use super::reconciler::Reconciler;
-use super::time::{Mono, Now};
+use super::record::Record;
+use super::time::Now;
 
 impl Reconciler {
     /// A valid desired file, whole: what it changes is found out here and nowhere else.
@@ -22,6 +24,8 @@ impl Reconciler {
             return;
         }
         self.manifest = Some((manifest.clone(), now));
+        let before = self.base.replace(manifest.clone());
+        let released = self.guard(before.as_deref(), manifest, now, decision);
         self.almanac.clear();
         self.revision = manifest.revision.clone();
         let stays = |member: &Member| {
@@ -32,14 +36,9 @@ impl Reconciler {
             self.members.values().filter(|one| !stays(one)).map(|one| one.id.clone()).collect();
         for id in &gone {
             self.leave(id);
+            self.forget_wait(id, now, decision);
         }
-        let mut changed = Vec::new();
-        for (id, intent) in &manifest.intents {
-            let same = self.members.get(id).is_some_and(|member| member.intent == *intent);
-            if !same && self.accounts.contains_key(&intent.account) {
-                changed.push(id);
-            }
-        }
+        let changed = self.changed_by(manifest);
         let removed = gone.iter().filter(|id| !manifest.intents.contains_key(*id)).count();
         decision.tell(Notice::ManifestAccepted {
             revision: manifest.revision.clone(),
@@ -68,9 +67,22 @@ impl Reconciler {
                 }
             });
         }
+        for id in released {
+            self.visit(&id, now, decision, |_, _| ());
+        }
         for id in unlisted {
             self.visit(&id, now, decision, |desk, member| desk.unlisted(member));
         }
+    }
+
+    /// The deployments of which another state of the file asks something else, or for the first
+    /// time.
+    fn changed_by<'m>(&self, manifest: &'m Manifest) -> Vec<&'m DeploymentId> {
+        let differs = |(id, intent): &(&DeploymentId, &Intent)| {
+            let same = self.members.get(*id).is_some_and(|member| member.intent == **intent);
+            !same && self.accounts.contains_key(&intent.account)
+        };
+        manifest.intents.iter().filter(differs).map(|(id, _)| id).collect()
     }
 
     /// Other rules from now on. Accounts that are gone keep their past in the ledger.
@@ -89,6 +101,14 @@ impl Reconciler {
         self.policy = Arc::new(policy);
     }
 
+    /// What leaves the file waits for nothing.
+    fn forget_wait(&mut self, id: &DeploymentId, now: Now, decision: &mut Decision) {
+        if self.history.waits(id).is_some() {
+            let left = Lined::Left { at: now.into(), deployment: id.clone() };
+            self.remember(Record::Line(left), decision);
+        }
+    }
+
     fn join(&mut self, id: &DeploymentId, intent: &Intent, now: Now) {
         if let Some(account) = self.accounts.get_mut(&intent.account) {
             account.members += 1;
@@ -98,11 +118,12 @@ impl Reconciler {
 
     fn leave(&mut self, id: &DeploymentId) {
         let Some(mut member) = self.members.remove(id) else { return };
+        self.holding.unseen.remove(id);
         if let Some(account) = self.accounts.get_mut(&member.intent.account) {
             account.members -= 1;
             account.schedule(&mut member, None);
             account.expect(&mut member, None);
-            account.line_up(&mut member, None, Mono::default());
+            account.line_up(&mut member, None);
         }
     }
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::budget::{Rule, Tally, Verdict};
 use super::call::{Call, CallId, Fate, Method};
 use super::chronicle::Chronicle;
-use super::deployment::{AccountId, DeploymentId};
+use super::deployment::{AccountId, Action, DeploymentId};
+use super::guard::Hold;
 use super::lead::Starts;
-use super::policy::{Policy, ScopeMode};
+use super::policy::Policy;
 use super::record::{Cause, Past, Record, Stamp};
 use super::time::{Mono, Now};
 
@@ -47,6 +48,7 @@ pub struct DeploymentPast {
     pub(super) last_act: Option<Past>,
     pub(super) reversals: Vec<Mono>,
     pub(super) refusals: u32,
+    pub(super) waits: Option<(Action, Stamp)>,
     pub(super) starts: Starts,
 }
 
@@ -61,6 +63,7 @@ pub struct History {
     pub(super) deployments: BTreeMap<DeploymentId, DeploymentPast>,
     pub(super) open: BTreeMap<CallId, Open>,
     pub(super) past: VecDeque<Past>,
+    pub(super) hold: Option<Hold>,
     pub(super) chronicle: Chronicle,
 }
 
@@ -76,6 +79,7 @@ impl History {
             deployments: BTreeMap::new(),
             open: BTreeMap::new(),
             past: VecDeque::new(),
+            hold: None,
             chronicle: Chronicle::default(),
         }
     }
@@ -110,6 +114,8 @@ impl History {
                 self.read_clock(*at);
                 self.deployment(deployment).reversals.clear();
             }
+            Record::Guard(line) => self.guarded(line),
+            Record::Line(line) => self.lined(line),
             Record::Tally(line) => {
                 let tally = Tally::carried(line.arrivals.clone(), line.closed, line.strikes);
                 if let Some(account) = &line.account {
@@ -140,51 +146,6 @@ impl History {
     /// The starts and stops that are remembered, oldest first.
     pub fn past(&self) -> &VecDeque<Past> {
         &self.past
-    }
-
-    /// The last start or stop of a deployment.
-    pub fn last_act(&self, deployment: &DeploymentId) -> Option<&Past> {
-        self.deployments.get(deployment)?.last_act.as_ref()
-    }
-
-    /// Starts and stops of a deployment that were refused in a row.
-    pub fn refusals(&self, deployment: &DeploymentId) -> u32 {
-        self.deployments.get(deployment).map_or(0, |past| past.refusals)
-    }
-
-    /// How often a deployment was turned back, as far as it still counts.
-    pub fn reversals(&self, deployment: &DeploymentId) -> usize {
-        self.deployments.get(deployment).map_or(0, |past| past.reversals.len())
-    }
-
-    /// Whether a deployment was turned back at `since` or later, as far as it still counts.
-    pub fn reversed_since(&self, deployment: &DeploymentId, since: Mono) -> bool {
-        let last = self.deployments.get(deployment).and_then(|past| past.reversals.last());
-        last.is_some_and(|last| since <= *last)
-    }
-
-    /// Whether something else keeps turning a deployment back.
-    pub fn contested(&self, deployment: &DeploymentId) -> bool {
-        self.reversals(deployment) >= self.policy.guards.contested_reversals as usize
-    }
-
-    /// When the server of an account last said that it has no list call.
-    pub fn no_list(&self, account: &AccountId) -> Option<Mono> {
-        self.accounts.get(account)?.no_list
-    }
-
-    /// Until when a method is counted over the whole account because of a 429.
-    pub fn widened(&self, account: &AccountId, method: Method) -> Option<Mono> {
-        self.accounts.get(account)?.widened.get(&method).copied()
-    }
-
-    /// Whether a method is counted over the whole account at `now`.
-    pub fn is_wide(&self, account: &AccountId, method: Method, now: Mono) -> bool {
-        match (method, self.policy.limits.scope) {
-            (Method::List, _) | (_, ScopeMode::Account) => true,
-            (_, ScopeMode::Deployment) => false,
-            (_, ScopeMode::Auto) => self.widened(account, method).is_some_and(|until| now < until),
-        }
     }
 
     /// Whether `call` may be sent at `now`, if `keep` slots of its scope are to stay free.
@@ -225,7 +186,7 @@ impl History {
     }
 
     /// A scope that was never used still bears the calls that nobody remembers.
-    fn new_tally(&self, method: Method) -> Tally {
+    pub(super) fn new_tally(&self, method: Method) -> Tally {
         let (mut tally, rule) = (Tally::default(), self.rule(method));
         for (at, calls) in &self.ghosts {
             haunt(&mut tally, rule, *at, *calls);
@@ -237,7 +198,7 @@ impl History {
         self.accounts.entry(id.clone()).or_default()
     }
 
-    fn deployment(&mut self, id: &DeploymentId) -> &mut DeploymentPast {
+    pub(super) fn deployment(&mut self, id: &DeploymentId) -> &mut DeploymentPast {
         self.deployments.entry(id.clone()).or_default()
     }
 
@@ -253,7 +214,7 @@ impl History {
     }
 
     /// Only forwards: a compaction writes calls under way last, with the stamps they had.
-    fn read_clock(&mut self, at: Stamp) {
+    pub(super) fn read_clock(&mut self, at: Stamp) {
         if let Some(clock) = self.clock.as_mut().filter(|clock| clock.mono < at.mono) {
             clock.mono = at.mono;
             clock.wall = at.wall;
@@ -343,6 +304,9 @@ impl History {
         let past = self.deployment(deployment);
         if let Some(last) = past.last_act.as_mut().filter(|last| last.id == id) {
             last.settled = Some((at, fate));
+        }
+        if fate != Fate::NeverLeft {
+            past.waits = None;
         }
         if let Some(action) = call.action() {
             past.starts.settled(action, at.mono, fate);

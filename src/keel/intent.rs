@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
-
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -146,8 +145,7 @@ pub struct Resolved {
     pub suspended: Option<Arc<str>>,
     /// When this may next change by itself.
     pub changes: Option<Wall>,
-    /// Since when a schedule has wanted this state; `None` where no schedule does, or for longer
-    /// than a week.
+    /// Since when a schedule has wanted this state; `None` where no schedule does, or always.
     pub since: Option<Wall>,
     /// By when it is to be running, where a schedule says `ready: true`.
     pub ready_by: Option<Wall>,
@@ -245,7 +243,8 @@ impl From<Phase> for Resolved {
 
 impl Phase {
     /// What a schedule that is to be ready asks for: the start of its next window comes by `lead`
-    /// earlier.
+    /// earlier. It is not stopped in a gap that is no longer than that, as it could not be back in
+    /// time; there it counts as wanted since the gap began.
     fn ready(self, schedule: &Schedule, wall: Wall, lead: Duration) -> Resolved {
         let lead = i64::try_from(lead.as_millis()).unwrap_or(i64::MAX);
         match (self.state, self.until) {
@@ -262,8 +261,9 @@ impl Phase {
                 let local = schedule.zone.to_datetime(begin.timestamp());
                 let because = format!("ready by {}", local.strftime("%a %H:%M")).into();
                 let rule = Rule::Schedule { name: schedule.name.clone(), because };
+                let early = begin.shifted(-lead);
                 Resolved {
-                    since: Some(begin.shifted(-lead)),
+                    since: Some(self.since.map_or(early, |stopped| stopped.max(early))),
                     ready_by: Some(begin),
                     changes: Some(begin),
                     valid_until: Some(begin),

@@ -180,7 +180,8 @@ impl Desk<'_> {
         let deployment = member.id.clone();
         match (member.late.take(), late) {
             (Some(_) | None, Some(ready_by)) => {
-                let message = message::of(member, judgement, self.context(), now).into();
+                let line = self.standing(member);
+                let message = message::of(member, judgement, self.context(), line, now).into();
                 let by = by(ready_by);
                 self.decision.tell(Notice::Late { deployment, ready_by, by, reason, message });
             }

@@ -1,7 +1,9 @@
 //! The list call: where the server has one, a single call shows the whole fleet.
 
+use std::time::Duration;
+
 use super::account::List;
-use super::answers::{LIST_PROBE, by_id};
+use super::answers::by_id;
 use super::budget::Verdict;
 use super::call::{Answer, Call, Request};
 use super::decision::Decision;
@@ -10,6 +12,9 @@ use super::history::Open;
 use super::member::Member;
 use super::reconciler::Reconciler;
 use super::time::{Mono, Now};
+
+/// A server that has no list call is asked again so much later: servers are upgraded.
+const LIST_PROBE: Duration = Duration::from_secs(24 * 3600);
 
 impl Reconciler {
     pub(super) fn list_answered(

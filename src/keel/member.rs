@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::account::Turn;
 use super::almanac::Almanac;
 use super::call::{Call, CallId, Fate, Request};
 use super::deployment::{Action, DeploymentId, Desired, Observation, Status};
 use super::intent::{Intent, Resolved};
+use super::line::Place;
 use super::plan::Reason;
 use super::record::Past;
 use super::schedule::{Phase, Schedule};
 use super::time::{Mono, Now, Wall};
 
-/// Why the last read gave no status.
+/// Why the last call gave no status, or was not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// 404.
@@ -21,9 +23,11 @@ pub enum Trouble {
     Forbidden,
     /// Anything else: another status code, a body that is no status, a failure of the network.
     Other(Arc<str>),
+    /// A start or stop never left, and why.
+    NotSent(Action, Arc<str>),
 }
 
-/// Reads that failed in a row.
+/// Calls that failed in a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failing {
     /// What the last one met.
@@ -84,9 +88,9 @@ pub struct Member {
     /// Whether the account's list call shows it.
     pub(super) listed: bool,
     /// Where it stands in its account's timetable.
-    pub(super) due: Option<Mono>,
-    /// Since when it has been waiting for a call that its account allows only one of at a time.
-    pub(super) queued: Option<(Action, Mono)>,
+    pub(super) due: Option<(Mono, Turn)>,
+    /// Its place in the line for a call that its account allows only one of at a time.
+    pub(super) queued: Option<(Action, Place)>,
     /// What was last told of it.
     pub(super) told: Option<(Reason, Arc<str>)>,
     pub(super) since: Since,

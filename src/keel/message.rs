@@ -4,20 +4,32 @@ use std::sync::Arc;
 
 use super::call::Fate;
 use super::deployment::Action;
+use super::guard::{self, Holding};
+use super::line::Standing;
 use super::member::{Failing, Member, Trouble};
 use super::plan::{Context, Judgement, Need, Reason};
 use super::time::{Mono, Now, format_duration};
 
-/// The message of the `Synced` condition.
-pub fn of(member: &Member, judgement: Judgement, context: Context<'_>, now: Now) -> String {
-    let text = plain(member, judgement, context, now);
+/// The message of the `Synced` condition; `line` is where it stands for what it needs.
+pub fn of(
+    member: &Member,
+    judgement: Judgement,
+    context: Context<'_>,
+    line: Option<Standing>,
+    now: Now,
+) -> String {
+    let text = match line {
+        // The first of them has nobody to wait for but the budget.
+        Some(line) if line.position > 1 => in_line(member, line, now),
+        Some(_) | None => alone(member, judgement, context, now),
+    };
     match member.late {
         Some(by) => format!("{text}; late: to be running by {}", by.local(member.intent.clock())),
         None => text,
     }
 }
 
-fn plain(member: &Member, judgement: Judgement, context: Context<'_>, now: Now) -> String {
+fn alone(member: &Member, judgement: Judgement, context: Context<'_>, now: Now) -> String {
     let desired = member.resolved.desired;
     let status = member.status().map_or("not seen yet", |status| status.as_str());
     let name = member.observation.as_ref().map_or("", |seen| &seen.facts.name);
@@ -36,7 +48,7 @@ fn plain(member: &Member, judgement: Judgement, context: Context<'_>, now: Now) 
              out of the desired file"
                 .to_owned()
         }
-        Reason::Held => "the change is held until it is acknowledged".to_owned(),
+        Reason::Held => held(status, context),
         Reason::NotFound => format!(
             "the API does not know this deployment (404); check the id, and that it belongs to \
              account `{}`",
@@ -75,6 +87,28 @@ fn plain(member: &Member, judgement: Judgement, context: Context<'_>, now: Now) 
             format!("{status}, wanted {desired}; `act.mode` is `observe`, so nothing is done")
         }
     }
+}
+
+fn in_line(member: &Member, line: Standing, now: Now) -> String {
+    let (desired, action) = (member.resolved.desired, line.action);
+    let status = member.status().map_or("not seen yet", |status| status.as_str());
+    let when = line.eta.map_or_else(
+        || "after the call under way".to_owned(),
+        |eta| format!("about {}", moment(eta, now)),
+    );
+    format!("{status}, wanted {desired}; {line} in the account's line for a {action}, {when}")
+}
+
+fn held(status: &str, context: Context<'_>) -> String {
+    let Holding { open, unseen, fleet, told } = context.holding;
+    let change = context.history.hold().map_or("", |hold| &hold.change);
+    let head = format!("{status}, wanted stopped; held, as change {change}");
+    let (stops, unseen) = (open.len(), unseen.len());
+    if *told {
+        let way_out = guard::way_out(change);
+        return format!("{head} would stop {stops} of {fleet} deployments at once; {way_out}");
+    }
+    format!("{head} may stop too many at once; {unseen} of its {stops} are to be looked at first")
 }
 
 fn passing(member: &Member, judgement: Judgement, now: Now) -> String {
@@ -125,7 +159,11 @@ fn why_closed(member: &Member, context: Context<'_>, action: Action) -> String {
 }
 
 fn at(until: Mono, now: Now) -> String {
-    format!("at {} (in {})", now.wall_at(until), rounded(until.since(now.mono)))
+    format!("at {}", moment(until, now))
+}
+
+fn moment(at: Mono, now: Now) -> String {
+    format!("{} (in {})", now.wall_at(at), rounded(at.since(now.mono)))
 }
 
 /// To the second, rounded up.
@@ -138,8 +176,8 @@ fn rounded(wait: std::time::Duration) -> String {
 fn backing_off(member: &Member, judgement: Judgement, context: Context<'_>, now: Now) -> String {
     let last = context.history.last_act(&member.id);
     let refused = last.and_then(|past| match past.settled {
-        Some((_, Fate::Answered { code, .. })) if code >= 300 => Some((past.action, code)),
-        Some((_, Fate::Answered { .. } | Fate::Unanswered | Fate::NeverLeft)) | None => None,
+        Some((_, Fate::Answered { code, .. })) => Some((past.action, code)),
+        Some((_, Fate::Unanswered | Fate::NeverLeft)) | None => None,
     });
     if let (Need::Wait(_, Some(until)), Some((action, code))) = (judgement.need, refused) {
         return format!("the API refused the last {action} ({code}); next try {}", at(until, now));
@@ -150,16 +188,18 @@ fn backing_off(member: &Member, judgement: Judgement, context: Context<'_>, now:
     }
 }
 
-/// Why it could not be read.
+/// Why it could not be read, or a start or stop not be sent.
 pub fn failure(failing: &Failing) -> Arc<str> {
-    let text = match &failing.trouble {
-        Trouble::NotFound => "the API does not know it (HTTP 404)",
-        Trouble::Forbidden => "the API refuses it to this key (HTTP 403)",
-        Trouble::Other(text) => text,
+    let (what, text) = match &failing.trouble {
+        Trouble::NotFound => ("could not be read", "the API does not know it (HTTP 404)"),
+        Trouble::Forbidden => ("could not be read", "the API refuses it to this key (HTTP 403)"),
+        Trouble::Other(text) => ("could not be read", &**text),
+        Trouble::NotSent(Action::Start, text) => ("could not be started", &**text),
+        Trouble::NotSent(Action::Stop, text) => ("could not be stopped", &**text),
     };
     match failing.count {
-        1 => format!("could not be read: {text}").into(),
-        count => format!("could not be read {count} times in a row: {text}").into(),
+        1 => format!("{what}: {text}").into(),
+        count => format!("{what} {count} times in a row: {text}").into(),
     }
 }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::call::{Call, CallId, Fate, Method};
+use super::call::{Call, CallId, Fate};
 use super::deployment::{AccountId, Action, DeploymentId, Desired, Status};
+use super::guard::Release;
 use super::intent::Rule;
 use super::plan::Reason;
 use super::record::Cause;
@@ -35,6 +36,26 @@ pub enum Notice {
     ManifestRefused {
         /// All faults, for people.
         report: Arc<str>,
+    },
+    /// The mass-stop guard holds a change of the desired file.
+    StopsHeld {
+        /// Its id.
+        change: Arc<str>,
+        /// Deployments that it would stop.
+        stops: usize,
+        /// Deployments that the file names.
+        fleet: usize,
+        /// Since when.
+        since: Wall,
+    },
+    /// The mass-stop guard lets a change go.
+    StopsReleased {
+        /// Its id.
+        change: Arc<str>,
+        /// Stops that were held.
+        stops: usize,
+        /// Why.
+        why: Release,
     },
     /// The desired state of a deployment is another one than before (or the first).
     DesiredChanged {
@@ -179,34 +200,6 @@ pub enum Notice {
         /// Whether it runs.
         runs: bool,
     },
-}
-
-impl Notice {
-    /// The method of the call that this is about, for counters.
-    pub const fn method(&self) -> Option<Method> {
-        match self {
-            Self::CallEnded { call, .. } | Self::Unexpected429 { call, .. } => Some(call.method()),
-            Self::Acting { action: Action::Start, .. } => Some(Method::Start),
-            Self::Acting { action: Action::Stop, .. } => Some(Method::Stop),
-            Self::Recovered { .. }
-            | Self::ManifestAccepted { .. }
-            | Self::ManifestRefused { .. }
-            | Self::DesiredChanged { .. }
-            | Self::StatusChanged { .. }
-            | Self::ReasonChanged { .. }
-            | Self::SlowPassage { .. }
-            | Self::Reversed { .. }
-            | Self::CredentialsRefused { .. }
-            | Self::CredentialsAccepted { .. }
-            | Self::ListCall { .. }
-            | Self::ClockStepped { .. }
-            | Self::LedgerStuck { .. }
-            | Self::LedgerFree
-            | Self::Draining { .. }
-            | Self::Late { .. }
-            | Self::LateNoMore { .. } => None,
-        }
-    }
 }
 
 /// An error with all its causes, as one line: each says its own step only.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::budget::Verdict;
 use super::call::Fate;
 use super::deployment::{Action, Desired, Status};
+use super::guard::Holding;
 use super::history::History;
 use super::member::{Member, Trouble};
 use super::policy::Policy;
@@ -110,6 +111,12 @@ impl Reason {
         matches!(self, Self::InSync | Self::Suspended)
     }
 
+    /// The status of the `Synced` condition; `None`: unknown, as it was not seen or hands are off.
+    pub const fn synced(self) -> Option<bool> {
+        let known = !matches!(self, Self::Unobserved | Self::Suspended);
+        if known { Some(matches!(self, Self::InSync)) } else { None }
+    }
+
     /// Whether the change is needed, possible, and held back on purpose.
     pub const fn is_held(self) -> bool {
         matches!(self, Self::Held | Self::Contested | Self::Protected)
@@ -174,6 +181,8 @@ pub struct Context<'a> {
     pub policy: &'a Policy,
     /// What is remembered.
     pub history: &'a History,
+    /// What the mass-stop guard holds.
+    pub holding: &'a Holding,
     /// Whether the account's credentials are refused.
     pub unauthorized: bool,
     /// The present.
@@ -193,7 +202,7 @@ pub fn judge(member: &Member, context: Context<'_>) -> Judgement {
     match trouble {
         Some(Trouble::NotFound) => return resting(Reason::NotFound),
         Some(Trouble::Forbidden) => return resting(Reason::Forbidden),
-        Some(Trouble::Other(_)) | None => (),
+        Some(Trouble::Other(_) | Trouble::NotSent(..)) | None => (),
     }
     let Some(observation) = &member.observation else {
         return resting(if trouble.is_some() { Reason::BackingOff } else { Reason::Unobserved });
@@ -247,6 +256,9 @@ fn opposite(member: &Member, context: Context<'_>, action: Action) -> Judgement 
     let kind = member.observation.as_ref().map(|observation| &observation.facts.kind);
     if !policy.act.types.iter().any(|allowed| Some(allowed) == kind) {
         return resting(Reason::TypeNotAllowed);
+    }
+    if action == Action::Stop && context.holding.holds(&member.id) {
+        return resting(Reason::Held);
     }
     if history.contested(&member.id) {
         return resting(Reason::Contested);

@@ -159,11 +159,33 @@ pub struct Guards {
     pub contested_reversals: u32,
     /// … within this time, and the deployment is contested.
     pub contested_within: Duration,
+    /// When an edit stops too many at once.
+    pub stops: StopLimit,
+}
+
+/// An edit that stops more than both at once is held until it is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StopLimit {
+    /// Of the deployments that the desired file names; 100: such an edit is never held.
+    pub percent: u32,
+    /// Deployments.
+    pub above: u32,
+}
+
+impl StopLimit {
+    /// Whether `stops` of `fleet` deployments are too many at once.
+    pub const fn is_exceeded(self, stops: usize, fleet: usize) -> bool {
+        stops > self.above as usize && stops * 100 > self.percent as usize * fleet
+    }
 }
 
 impl Default for Guards {
     fn default() -> Self {
-        Self { contested_reversals: 3, contested_within: 24 * HOUR }
+        Self {
+            contested_reversals: 3,
+            contested_within: 24 * HOUR,
+            stops: StopLimit { percent: 50, above: 3 },
+        }
     }
 }
 

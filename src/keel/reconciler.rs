@@ -9,6 +9,7 @@ use super::call::{Answer, Fate, Request};
 use super::decision::Decision;
 use super::deployment::{AccountId, Action, DeploymentId};
 use super::desk::Desk;
+use super::guard::Holding;
 use super::history::History;
 use super::intent::Manifest;
 use super::member::Member;
@@ -22,8 +23,19 @@ use super::time::{Mono, Now};
 pub enum Event {
     /// A wake time came.
     Tick,
+    /// What an earlier process had in force: what the next file is compared with, and nothing
+    /// else. Told before the first [`Event::ManifestRead`].
+    ManifestKept(Arc<Manifest>),
     /// The desired file was read whole and is valid. Says nothing of what changed in it.
     ManifestRead(Arc<Manifest>),
+    /// Of several desired files some cannot be used: what the others and the last good contents of
+    /// these add up to, and all faults, for people.
+    ManifestReadPartly {
+        /// What is to be in force.
+        manifest: Arc<Manifest>,
+        /// Why it is not all of what is there.
+        report: Arc<str>,
+    },
     /// The desired file cannot be used; all faults, for people.
     ManifestRefused(Arc<str>),
     /// A call came to its end.
@@ -80,6 +92,9 @@ pub struct Reconciler {
     pub(super) accounts: BTreeMap<AccountId, Account>,
     pub(super) members: BTreeMap<DeploymentId, Member>,
     pub(super) manifest: Option<(Arc<Manifest>, Now)>,
+    /// What the next file is compared with: the one in force, or that of an earlier process.
+    pub(super) base: Option<Arc<Manifest>>,
+    pub(super) holding: Holding,
     pub(super) revision: Arc<str>,
     pub(super) almanac: Almanac,
     pub(super) fault: Option<(Arc<str>, Now)>,
@@ -105,6 +120,8 @@ impl Reconciler {
             history,
             members: BTreeMap::new(),
             manifest: None,
+            base: None,
+            holding: Holding::default(),
             revision: "".into(),
             almanac: Almanac::default(),
             fault: None,
@@ -139,18 +156,26 @@ impl Reconciler {
         self.notice_clock(now, &mut decision);
         match event {
             Event::Tick => (),
-            Event::ManifestRead(manifest) => self.accept(&manifest, now, &mut decision),
-            Event::ManifestRefused(report) => {
-                decision.tell(Notice::ManifestRefused { report: report.clone() });
-                self.fault = Some((report, now));
+            Event::ManifestKept(manifest) => {
+                self.base.get_or_insert(manifest);
             }
+            Event::ManifestRead(manifest) => self.accept(&manifest, now, &mut decision),
+            Event::ManifestReadPartly { manifest, report } => {
+                let fault = self.fault.take();
+                self.accept(&manifest, now, &mut decision);
+                self.fault = fault;
+                self.refuse(report, now, &mut decision);
+            }
+            Event::ManifestRefused(report) => self.refuse(report, now, &mut decision),
             Event::Answered(answer) => self.answered(&answer, now, &mut decision),
             Event::CredentialsChanged(id) => self.credentials_changed(&id, now, &mut decision),
             Event::PolicyChanged(policy) => {
                 self.set_policy(*policy, now);
+                let fault = self.fault.take();
                 if let Some((manifest, _)) = self.manifest.take() {
                     self.accept(&manifest, now, &mut decision);
                 }
+                self.fault = fault;
                 let accounts: Vec<_> = self.accounts.keys().cloned().collect();
                 for id in accounts {
                     self.visit_all(&id, now, &mut decision);
@@ -171,6 +196,7 @@ impl Reconciler {
                 decision.tell(Notice::Draining { in_flight: self.in_flight() });
             }
         }
+        self.watch_hold(now, &mut decision);
         self.pump(now, &mut decision);
         decision
     }
@@ -226,10 +252,11 @@ impl Reconciler {
         work: impl FnOnce(&mut Desk<'_>, &mut Member),
     ) {
         let closed = self.closed();
-        let Self { policy, history, accounts, members, revision, almanac, .. } = self;
+        let Self { policy, history, accounts, members, revision, almanac, holding, .. } = self;
         let Some(member) = members.get_mut(id) else { return };
         let Some(account) = accounts.get_mut(&member.intent.account) else { return };
-        let mut desk = Desk { policy, history, account, decision, revision, almanac, closed, now };
+        let mut desk =
+            Desk { policy, history, account, decision, revision, almanac, holding, closed, now };
         work(&mut desk, member);
         desk.advance(member);
     }
@@ -255,9 +282,17 @@ impl Reconciler {
         work: impl FnOnce(&mut Desk<'_>) -> T,
     ) -> Option<T> {
         let closed = self.closed();
-        let Self { policy, history, accounts, revision, almanac, .. } = self;
+        let Self { policy, history, accounts, revision, almanac, holding, .. } = self;
         let account = accounts.get_mut(id)?;
-        Some(work(&mut Desk { policy, history, account, decision, revision, almanac, closed, now }))
+        let mut desk =
+            Desk { policy, history, account, decision, revision, almanac, holding, closed, now };
+        Some(work(&mut desk))
+    }
+
+    /// Remembers something, here and in the ledger.
+    pub(super) fn remember(&mut self, record: Record, decision: &mut Decision) {
+        self.history.apply(&record);
+        decision.record(record);
     }
 
     fn notice_clock(&mut self, now: Now, decision: &mut Decision) {
@@ -270,14 +305,20 @@ impl Reconciler {
         self.offset = offset;
         decision.tell(Notice::ClockStepped { by });
         // After a reboot only the wall clock can say how long ago the past is: by its new reading.
-        let reading = Record::Started { now };
-        self.history.apply(&reading);
-        decision.record(reading);
+        self.remember(Record::Started { now }, decision);
         let timed = |member: &&Member| member.intent.is_timed();
         let ids: Vec<_> =
             self.members.values().filter(timed).map(|member| member.id.clone()).collect();
         for id in ids {
             self.visit(&id, now, decision, |_, _| ());
+        }
+    }
+
+    /// What is in force stays. The same fault again is no news.
+    fn refuse(&mut self, report: Arc<str>, now: Now, decision: &mut Decision) {
+        if self.fault.as_ref().is_none_or(|(known, _)| *known != report) {
+            decision.tell(Notice::ManifestRefused { report: report.clone() });
+            self.fault = Some((report, now));
         }
     }
 
@@ -326,11 +367,9 @@ impl Reconciler {
             }
             self.list(&id, now, decision);
             loop {
-                let account = self.accounts.get(&id);
-                let busy = |account: &&Account| {
-                    !account.is_busy(now.mono, self.policy.observe.concurrency)
-                };
-                let turn = account.filter(busy).and_then(|account| account.whose_turn(now.mono));
+                let free = |one: &&Account| !one.is_busy(now.mono, self.policy.observe.concurrency);
+                let account = self.accounts.get(&id).filter(free);
+                let turn = account.and_then(|one| one.whose_turn(now.mono));
                 let Some(deployment) = turn else { break };
                 self.visit(&deployment, now, decision, |_, _| ());
             }

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::call::{Call, CallId, Fate, Method};
 use super::chronicle::{Last, Note};
 use super::deployment::{AccountId, Action, DeploymentId, Desired, Status};
+use super::guard::Guarded;
 use super::intent::Rule;
 use super::lead::Shown;
+use super::line::Lined;
 use super::time::{Mono, Now, Wall};
 
 /// When a record was made. The clock domain is that of the last [`Record::Started`] before it.
@@ -92,6 +94,10 @@ pub enum Record {
         /// Which one.
         deployment: DeploymentId,
     },
+    /// The mass-stop guard holds a change, or lets it go.
+    Guard(Guarded),
+    /// A deployment stands in a line for a shared budget, or left it unserved.
+    Line(Lined),
     /// Compaction: a [`super::budget::Tally`] as it stood.
     Tally(TallyLine),
     /// Compaction: a past start or stop, for the history.
@@ -117,11 +123,14 @@ impl Record {
             | Self::Reserved { .. }
             | Self::Settled { fate: Fate::Answered { code: 429, .. }, .. }
             | Self::Widened { .. }
+            | Self::Guard(Guarded::Held(_))
             | Self::Tally(_)
             | Self::Carried(_) => true,
             Self::Settled { .. }
             | Self::Reversed { .. }
             | Self::Forgiven { .. }
+            | Self::Guard(Guarded::Released { .. })
+            | Self::Line(_)
             | Self::Past(_)
             | Self::Noted { .. } => false,
         }

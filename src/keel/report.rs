@@ -1,11 +1,13 @@
 //! Builds the [`View`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::account::List;
 use super::budget::Verdict;
 use super::call::{Call, Method, Request};
 use super::deployment::{AccountId, Action};
+use super::line::Standing;
 use super::member::Member;
 use super::message;
 use super::plan::{self, Context, Judgement, Need, Reason};
@@ -13,8 +15,8 @@ use super::policy::ScopeMode;
 use super::reconciler::Reconciler;
 use super::time::{Mono, Now, Wall};
 use super::view::{
-    AccountView, BudgetView, Condition, DeploymentView, DesiredView, FileView, NextStep, NextView,
-    ObservedView, PastView, ReadyView, SyncedView, Time, View, WidenedView,
+    AccountView, BudgetView, Condition, DeploymentView, DesiredView, FileView, GuardView, NextStep,
+    NextView, ObservedView, PastView, QueueView, ReadyView, SyncedView, Time, View, WidenedView,
 };
 
 impl Reconciler {
@@ -24,10 +26,43 @@ impl Reconciler {
             at: Time(now.wall),
             leader: true,
             file: self.file_view(),
+            guard: self.guard_view(),
             ledger_fault: self.stuck.clone(),
             accounts: self.account_views(now),
-            deployments: self.members.values().map(|one| self.deployment_view(one, now)).collect(),
+            deployments: self.deployment_views(now),
         }
+    }
+
+    /// Not before it is certain, as it is told.
+    fn guard_view(&self) -> Option<GuardView> {
+        let hold = self.history.hold().filter(|_| self.holding.told)?;
+        let open = &self.holding.open;
+        Some(GuardView {
+            change: hold.change.clone(),
+            count: open.len(),
+            fleet: self.holding.fleet,
+            since: Time(hold.at.wall),
+            deployments: open.iter().take(GuardView::NAMED_MAX).cloned().collect(),
+        })
+    }
+
+    fn deployment_views(&self, now: Now) -> Vec<DeploymentView> {
+        let mut standings = BTreeMap::new();
+        for (id, account) in &self.accounts {
+            for action in [Action::Start, Action::Stop] {
+                let line = account.line(action);
+                let length = line.len();
+                for (place, deployment) in (1..).zip(line) {
+                    let standing = self.history.standing(id, action, (place, length), now.mono);
+                    standings.insert(deployment, standing);
+                }
+            }
+        }
+        let view = |one: &Member| {
+            let line = standings.get(&one.id).copied();
+            self.deployment_view(one, line, now)
+        };
+        self.members.values().map(view).collect()
     }
 
     /// Whether a valid desired file is in force.
@@ -120,10 +155,11 @@ impl Reconciler {
         (account.list == List::Works && member.listed).then_some(account.list_at)
     }
 
-    fn deployment_view(&self, member: &Member, now: Now) -> DeploymentView {
+    fn deployment_view(&self, member: &Member, line: Option<Standing>, now: Now) -> DeploymentView {
         let context = Context {
             policy: &self.policy,
             history: &self.history,
+            holding: &self.holding,
             unauthorized: self
                 .accounts
                 .get(&member.intent.account)
@@ -131,7 +167,7 @@ impl Reconciler {
             now: now.mono,
         };
         let judgement = plan::judge(member, context);
-        let message: Arc<str> = message::of(member, judgement, context, now).into();
+        let message: Arc<str> = message::of(member, judgement, context, line, now).into();
         let resolved = &member.resolved;
         DeploymentView {
             id: member.id.clone(),
@@ -159,7 +195,13 @@ impl Reconciler {
                 since: Time(member.since.reason),
             },
             conditions: conditions(member, judgement.reason, &message),
-            next: next(member, judgement, self.next_list(member), now),
+            next: next(member, judgement, line, self.next_list(member), now),
+            queue: line.map(|line| QueueView {
+                action: line.action,
+                position: line.position,
+                length: line.length,
+                eta: line.eta.map(|eta| Time(now.wall_at(eta))),
+            }),
             budgets: vec![
                 self.budget_view(&member.read(), now),
                 self.budget_view(&member.act(Action::Start), now),
@@ -175,12 +217,21 @@ impl Reconciler {
     }
 }
 
-fn next(member: &Member, judgement: Judgement, list: Option<Mono>, now: Now) -> NextView {
+fn next(
+    member: &Member,
+    judgement: Judgement,
+    line: Option<Standing>,
+    list: Option<Mono>,
+    now: Now,
+) -> NextView {
     let when = |at| Some(Time(now.wall_at(at)));
     let step = |action| match action {
         Action::Start => NextStep::Start,
         Action::Stop => NextStep::Stop,
     };
+    if let Some(line) = line.filter(|line| line.position > 1) {
+        return NextView { step: step(line.action), at: line.eta.and_then(when) };
+    }
     match judgement.need {
         Need::Wait(action, until) => NextView { step: step(action), at: until.and_then(when) },
         Need::Act(action) => NextView { step: step(action), at: Some(Time(now.wall)) },
@@ -188,7 +239,7 @@ fn next(member: &Member, judgement: Judgement, list: Option<Mono>, now: Now) -> 
             NextView { step: NextStep::Answer, at: None }
         }
         Need::Nothing => {
-            let read = [member.due, list].into_iter().flatten().min();
+            let read = [member.due.map(|(at, _)| at), list].into_iter().flatten().min();
             NextView { step: NextStep::Read, at: read.and_then(when) }
         }
     }
@@ -204,8 +255,7 @@ fn conditions(member: &Member, reason: Reason, message: &Arc<str>) -> Vec<Condit
         message,
         last_transition_time: Time(since),
     };
-    let open = reason == Reason::Unobserved || reason == Reason::Suspended;
-    let synced = if open { "Unknown".to_owned() } else { word(reason == Reason::InSync) };
+    let synced = reason.synced().map_or_else(|| "Unknown".to_owned(), word);
     let (reachable, why, text) = match (&member.failing, &member.observation) {
         (Some(failing), _) => (word(false), "ReadFailed", message::failure(failing)),
         (None, None) => ("Unknown".to_owned(), "Unobserved", "not read yet".into()),

@@ -5,6 +5,7 @@
 //! the deployment runs.
 
 use std::fmt;
+use std::iter;
 use std::sync::Arc;
 
 use jiff::civil::{Date, DateTime, Weekday};
@@ -37,6 +38,12 @@ impl Hours {
             return None;
         }
         Some(Self { begin, end: if end < begin { end + DAY } else { end } })
+    }
+
+    /// The beginning and the end in minutes after midnight, the end past 24:00 if it belongs to
+    /// the next day.
+    pub const fn span(self) -> (u16, u16) {
+        (self.begin, self.end)
     }
 }
 
@@ -150,7 +157,7 @@ pub struct Phase {
     pub state: Desired,
     /// Which part of the schedule says so.
     pub rule: Rule,
-    /// Since when it has been that state; `None`: for longer than a week.
+    /// Since when it has been that state; `None`: always.
     pub since: Option<Wall>,
     /// When the state changes next; `None`: never.
     pub until: Option<Wall>,
@@ -167,18 +174,22 @@ struct Shift {
     text: Arc<str>,
 }
 
-/// How many days around an instant are looked at to find the changes next to it.
+/// How many days around an instant are looked at first.
 const NEAR: i32 = 9;
 
-/// Weekly windows that bring no change in so many days bring none at all: clocks that jump on the
-/// same day of the week do not do so for a month.
+/// And then, for a schedule that is quiet for longer.
 const FAR: i32 = 36;
+
+/// What is weekly shows all that it does within so many days, a week of which a jump of the clock
+/// may have hidden.
+const WEEKS: i32 = 21;
 
 impl Schedule {
     /// What it says at `wall`.
     pub fn at(&self, wall: Wall) -> Phase {
-        let today = self.date(wall);
-        let shifts = self.shifts(today, -NEAR, NEAR);
+        let today = self.day_at(wall);
+        let (first, last) = (day(today, -NEAR), day(today, NEAR));
+        let shifts = self.shifts(first, last);
         let now = shifts.iter().find(|shift| shift.begin <= wall && wall < shift.end);
         let state = if now.is_some() { Desired::Running } else { Desired::Stopped };
         let exception = || self.exceptions.iter().find(|one| one.dates.has(today));
@@ -186,47 +197,45 @@ impl Schedule {
             Some(shift) => shift.text.clone(),
             None => exception().map_or("outside its windows".into(), |one| one.text.clone()),
         };
-        let until = self.next_change(wall, state);
+        let changes = self.changes(&shifts, first, last);
+        let (before, after) = around(&changes, wall);
+        let until = after.or_else(|| self.next_change(wall, today));
         // Another part of the schedule may take over without a change of the state.
-        let midnight = (!self.exceptions.is_empty()).then(|| self.first_of(day(today, 1)));
+        let midnight = (!self.exceptions.is_empty()).then(|| self.midnight(day(today, 1)));
         let edges = shifts.iter().flat_map(|shift| [shift.begin, shift.end]);
         let edges = edges.chain(midnight).chain(until).filter(|edge| wall < *edge);
         Phase {
             state,
             rule: Rule::Schedule { name: self.name.clone(), because },
-            since: self.since(wall, today, &united(&shifts)),
+            since: before.or_else(|| self.last_change(wall, today)),
             until,
             valid_until: edges.min(),
         }
     }
 
-    /// When the state at `wall` began.
-    fn since(&self, wall: Wall, today: Date, runs: &[(Wall, Wall)]) -> Option<Wall> {
-        let last = runs.iter().rev().find(|(begin, _)| *begin <= wall)?;
-        let since = if wall < last.1 { last.0 } else { last.1 };
-        // What begins with the first day looked at may have begun before it.
-        (self.first_of(day(today, 2 - NEAR)) < since).then_some(since)
+    /// The first change after `wall`, which is on `today`.
+    fn next_change(&self, wall: Wall, mut today: Date) -> Option<Wall> {
+        loop {
+            let (first, last) = (day(today, -3), day(today, FAR));
+            let changes = self.changes(&self.shifts(first, last), first, last);
+            if let Some(change) = around(&changes, wall).1 {
+                return Some(change);
+            }
+            let quiet = day(today, FAR - WEEKS);
+            today = day(self.dated().filter(|date| quiet < *date).min()?, -2);
+        }
     }
 
-    /// When the state stops being `state`, which it is at `wall`.
-    fn next_change(&self, wall: Wall, state: Desired) -> Option<Wall> {
-        let mut from = wall;
+    /// The last change up to `wall`, which is on `today`.
+    fn last_change(&self, wall: Wall, mut today: Date) -> Option<Wall> {
         loop {
-            let today = self.date(from);
-            for reach in [NEAR, FAR] {
-                let runs = united(&self.shifts(today, -2, reach));
-                let change = match state {
-                    Desired::Running => runs.iter().find(|run| from < run.1).map(|run| run.1),
-                    Desired::Stopped => runs.iter().map(|run| run.0).find(|begin| from < *begin),
-                };
-                // A run that ends with the last day looked at may go on after it.
-                let known = self.first_of(day(today, reach - 1));
-                if let Some(change) = change.filter(|change| *change < known) {
-                    return Some(change);
-                }
+            let (first, last) = (day(today, -FAR), day(today, 3));
+            let changes = self.changes(&self.shifts(first, last), first, last);
+            if let Some(change) = around(&changes, wall).0 {
+                return Some(change);
             }
-            let dated = self.dated().filter(|date| day(today, FAR - 2) < *date).min()?;
-            from = self.first_of(day(dated, -2));
+            let quiet = day(today, WEEKS - FAR);
+            today = day(self.dated().filter(|date| *date < quiet).max()?, 2);
         }
     }
 
@@ -236,23 +245,37 @@ impl Schedule {
             On::Days(_) => None,
             On::Dates(dates) => Some(dates),
         });
-        let exceptions = self.exceptions.iter().map(|exception| exception.dates);
-        windows.chain(exceptions).flat_map(|dates| [dates.first, day(dates.last, 1)])
+        // Without weekly windows, hundreds of holidays take nothing away.
+        let weekly = self.windows.iter().any(|window| matches!(window.on, On::Days(_)));
+        let exceptions = self.exceptions.iter().filter(move |one| weekly || !one.hours.is_empty());
+        let dates = windows.chain(exceptions.map(|exception| exception.dates));
+        dates.flat_map(|dates| [dates.first, day(dates.last, 1)])
     }
 
-    /// The shifts that begin on the days from `today + from` to `today + to`, by their beginning.
-    fn shifts(&self, today: Date, from: i32, to: i32) -> Vec<Shift> {
+    /// When the state changes, by all shifts that begin from the day `first` to the day `last`.
+    /// Close to both ends nothing is known: a shift of another day may be there.
+    fn changes(&self, shifts: &[Shift], first: Date, last: Date) -> Vec<Wall> {
+        let known = self.midnight(day(first, 2))..self.midnight(last);
+        let runs = united(shifts).into_iter();
+        runs.flat_map(|(begin, end)| [begin, end]).filter(|at| known.contains(at)).collect()
+    }
+
+    /// The shifts that begin on the days from `first` to `last`, by their beginning.
+    fn shifts(&self, first: Date, last: Date) -> Vec<Shift> {
+        let near = |one: &&Exception| one.dates.first <= last && first <= one.dates.last;
+        let exceptions: Vec<_> = self.exceptions.iter().filter(near).collect();
         let mut shifts = Vec::new();
-        for date in (from..=to).map(|offset| day(today, offset)) {
-            self.shifts_of(date, &mut shifts);
+        let dates = iter::successors(Some(first), |date| date.tomorrow().ok());
+        for date in dates.take_while(|date| *date <= last) {
+            self.shifts_of(date, &exceptions, &mut shifts);
         }
         shifts.sort_by_key(|shift| (shift.begin, shift.end));
         shifts
     }
 
-    fn shifts_of(&self, date: Date, shifts: &mut Vec<Shift>) {
+    fn shifts_of(&self, date: Date, exceptions: &[&Exception], shifts: &mut Vec<Shift>) {
         let mut excepted = false;
-        for exception in self.exceptions.iter().filter(|one| one.dates.has(date)) {
+        for exception in exceptions.iter().filter(|one| one.dates.has(date)) {
             excepted = true;
             shifts.extend(exception.hours.iter().filter_map(|hours| {
                 let text = exception.text.clone();
@@ -297,12 +320,15 @@ impl Schedule {
         }
     }
 
-    fn date(&self, wall: Wall) -> Date {
-        self.zone.to_datetime(wall.timestamp()).date()
+    /// The day that has begun last: where the clock goes back over midnight, a day begins once.
+    fn day_at(&self, wall: Wall) -> Date {
+        let date = self.zone.to_datetime(wall.timestamp()).date();
+        let next = day(date, 1);
+        if self.midnight(next) <= wall { next } else { date }
     }
 
     /// When a day begins.
-    fn first_of(&self, date: Date) -> Wall {
+    fn midnight(&self, date: Date) -> Wall {
         self.instants(reading(date, 0)).0
     }
 }
@@ -311,13 +337,20 @@ impl Schedule {
 fn reading(date: Date, minutes: u16) -> DateTime {
     let (days, minutes) = (minutes / DAY, minutes % DAY);
     let of_hour = |part: u16| i8::try_from(part).unwrap_or(0);
-    day(date, days.into()).at(of_hour(minutes / 60), of_hour(minutes % 60), 0, 0)
+    let date = if days == 0 { date } else { day(date, days.into()) };
+    date.at(of_hour(minutes / 60), of_hour(minutes % 60), 0, 0)
 }
 
 /// So many days later, as far as the calendar goes.
 fn day(date: Date, days: i32) -> Date {
     let span: Span = days.days();
     date.saturating_add(span)
+}
+
+/// The last of these that is not after `wall`, and the first that is.
+fn around(changes: &[Wall], wall: Wall) -> (Option<Wall>, Option<Wall>) {
+    let (before, after) = changes.split_at(changes.partition_point(|change| *change <= wall));
+    (before.last().copied(), after.first().copied())
 }
 
 /// Shifts that touch or overlap are one.

@@ -2,8 +2,10 @@
 
 use super::call::{CallId, Method};
 use super::deployment::{AccountId, DeploymentId};
-use super::history::{AccountPast, History, Open};
+use super::guard::Guarded;
+use super::history::{AccountPast, DeploymentPast, History, Open};
 use super::lead::Starts;
+use super::line::Lined;
 use super::record::{Carried, Past, Record, TallyLine};
 use super::time::{Mono, Now};
 
@@ -16,14 +18,13 @@ impl History {
         let contested = self.policy.guards.contested_reversals as usize;
         let longest = rules.iter().map(|(_, rule)| rule.hold).max().unwrap_or_default();
         self.ghosts.retain(|(at, _)| now < *at + longest);
-        let haunted = !self.ghosts.is_empty();
         self.accounts.retain(|_, past| {
             past.widened.retain(|_, until| now < *until);
             past.tallies.retain(|method, tally| {
                 if let Some((_, rule)) = rule(*method) {
                     tally.prune(now, *rule);
                 }
-                haunted || !tally.is_blank()
+                !tally.is_blank()
             });
             *past != AccountPast::default()
         });
@@ -32,16 +33,12 @@ impl History {
                 if let Some((_, rule)) = rule(*method) {
                     tally.prune(now, *rule);
                 }
-                haunted || !tally.is_blank()
+                !tally.is_blank()
             });
             if past.reversals.len() < contested {
                 past.reversals.retain(|seen| now.since(*seen) < within);
             }
-            !past.tallies.is_empty()
-                || past.last_act.is_some()
-                || !past.reversals.is_empty()
-                || past.refusals > 0
-                || past.starts != Starts::default()
+            *past != DeploymentPast::default()
         });
     }
 
@@ -54,6 +51,7 @@ impl History {
         out.push(Record::Carried(Carried::NextCall { id: self.next }));
         let ghost = |(at, calls): &(Mono, u32)| Carried::Ghosts { at: *at, calls: *calls };
         out.extend(self.ghosts.iter().map(ghost).map(Record::Carried));
+        out.extend(self.hold.iter().cloned().map(Guarded::Held).map(Record::Guard));
         self.snapshot_accounts(&mut out);
         self.snapshot_deployments(&mut out);
         let under_way = |past: &&Past| past.settled.is_some();
@@ -105,6 +103,9 @@ impl History {
                 let (deployment, count) = (id.clone(), past.refusals);
                 out.push(Record::Carried(Carried::Refusals { deployment, count }));
             }
+            if let Some((action, at)) = past.waits {
+                out.push(Record::Line(Lined::Waits { at, deployment: id.clone(), action }));
+            }
             // The history for people is bounded; the last act of each deployment is not lost to it.
             if let Some(last) = past.last_act.as_ref().filter(|last| last.id < oldest) {
                 out.push(Record::Past(last.clone()));
@@ -152,8 +153,12 @@ impl History {
         for past in self.deployments.values_mut() {
             past.tallies.values_mut().for_each(|tally| tally.shift(millis));
             past.reversals.iter_mut().for_each(|at| *at = at.shifted(millis));
+            past.waits.iter_mut().for_each(|(_, at)| at.mono = at.mono.shifted(millis));
             past.last_act.iter_mut().for_each(|act| shift_past(act, millis));
             past.starts.rebooted();
+        }
+        if let Some(hold) = &mut self.hold {
+            hold.at.mono = hold.at.mono.shifted(millis);
         }
         for open in self.open.values_mut() {
             open.reserved.mono = open.reserved.mono.shifted(millis);

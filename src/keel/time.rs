@@ -77,8 +77,13 @@ impl Wall {
 
     /// Seconds after the epoch, as Prometheus wants them.
     pub fn seconds(self) -> f64 {
-        std::time::Duration::from_millis(self.0.unsigned_abs()).as_secs_f64()
-            * if self.0 < 0 { -1.0 } else { 1.0 }
+        let seconds = Duration::from_millis(self.0.unsigned_abs()).as_secs_f64();
+        if self.0 < 0 { -seconds } else { seconds }
+    }
+
+    /// How long after `earlier` this is; zero if it is not after it.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
     /// Moves by a signed number of milliseconds.
@@ -105,6 +110,20 @@ impl Wall {
         let (least, most) = (jiff::Timestamp::MIN, jiff::Timestamp::MAX);
         let clamped = self.0.clamp(least.as_millisecond(), most.as_millisecond());
         jiff::Timestamp::from_millisecond(clamped).unwrap_or(most)
+    }
+}
+
+impl Add<Duration> for Wall {
+    type Output = Self;
+    fn add(self, rhs: Duration) -> Self {
+        self.shifted(whole_millis(rhs))
+    }
+}
+
+impl Sub<Duration> for Wall {
+    type Output = Self;
+    fn sub(self, rhs: Duration) -> Self {
+        self.shifted(whole_millis(rhs).saturating_neg())
     }
 }
 

@@ -1,89 +1,50 @@
-//! What became of one deployment, in order: what was wanted, what was seen, what was sent. Also the
-//! JSON of `/api/v1/deployments/{id}/timeline`.
+//! The changes of the wanted state in a span of time, and the hours wanted running.
 
-use std::sync::Arc;
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use super::almanac::Almanac;
+use super::deployment::Desired;
+use super::intent::{Intent, Resolved, Rule};
+use super::time::Wall;
 
-use super::chronicle::{Note, Wish};
-use super::deployment::{DeploymentId, Desired};
-use super::reconciler::Reconciler;
-use super::record::{Past, Stamp};
-use super::time::{Mono, Wall};
-use super::view::{PastView, Time};
-
-/// One thing that became of a deployment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase")]
-pub enum Entry {
-    /// Something else was wanted from then on, or for another reason.
-    Wanted {
-        /// When.
-        at: Time,
-        /// The state.
-        state: Desired,
-        /// Which part of the desired file said so.
-        rule: String,
-        /// The desired file's revision by then.
-        revision: Arc<str>,
-        /// Why it was left alone, if it was.
-        suspended: Option<Arc<str>>,
-    },
-    /// Another status was seen.
-    Seen {
-        /// When.
-        at: Time,
-        /// The API's status word.
-        status: String,
-    },
-    /// The desired file did not name it any more.
-    Left {
-        /// When.
-        at: Time,
-    },
-    /// A start or stop was sent.
-    Acted(PastView),
+/// From `at` on, another state is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// When.
+    pub at: Wall,
+    /// The state wanted from then on.
+    pub desired: Desired,
+    /// Which part of the file says so.
+    pub rule: Rule,
 }
 
-impl Entry {
-    fn of(at: Stamp, note: &Note) -> Self {
-        let at = Time(at.wall);
-        match note {
-            Note::Wanted { deployment: _, wish, revision } => {
-                let Wish { desired, rule, suspended } = wish.clone();
-                let (rule, revision) = (rule.to_string(), revision.clone());
-                Self::Wanted { at, state: desired, rule, revision, suspended }
-            }
-            Note::Seen { deployment: _, status } => {
-                Self::Seen { at, status: status.as_str().to_owned() }
-            }
-            Note::Left { deployment: _ } => Self::Left { at },
+/// The changes of the state that `intent` asks for, after `from` and up to and including `until`.
+/// By the file alone: nothing is begun earlier to be ready, and a suspension changes no wish.
+///
+/// Deployments that follow the same schedule share what `almanac` has worked out.
+pub fn changes(intent: &Intent, from: Wall, until: Wall, almanac: &mut Almanac) -> Vec<Change> {
+    let Resolved { desired: mut wanted, changes: mut next, .. } = resolved(intent, from, almanac);
+    let mut changes = vec![];
+    while let Some(at) = next.filter(|at| *at <= until) {
+        let Resolved { desired, rule, changes: after, .. } = resolved(intent, at, almanac);
+        if desired != wanted {
+            changes.push(Change { at, desired, rule });
         }
+        (wanted, next) = (desired, after);
     }
+    changes
 }
 
-impl Reconciler {
-    /// What became of a deployment since `from`, oldest first, after what held by then. `None`: the
-    /// desired file does not name it, and nothing is remembered of it.
-    pub fn timeline(&self, deployment: &DeploymentId, from: Wall) -> Option<Vec<Entry>> {
-        let mut held = [None, None];
-        let mut entries: Vec<(Mono, Entry)> = Vec::new();
-        for (at, note) in self.history.chronicle().of(deployment) {
-            let one = (at.mono, Entry::of(*at, note));
-            match note {
-                _ if from <= at.wall => entries.push(one),
-                Note::Wanted { .. } => held[0] = Some(one),
-                Note::Seen { .. } => held[1] = Some(one),
-                Note::Left { .. } => held = [Some(one), None],
-            }
-        }
-        let mine = |past: &&Past| past.deployment == *deployment && from <= past.reserved.wall;
-        let acted = self.history.past().iter().filter(mine);
-        entries.extend(acted.map(|past| (past.reserved.mono, Entry::Acted(past.into()))));
-        entries.extend(held.into_iter().flatten());
-        // By the clock that nobody sets; what is wanted and seen comes before what follows from it.
-        entries.sort_by_key(|(at, entry)| (*at, matches!(entry, Entry::Acted(_))));
-        let known = self.members.contains_key(deployment) || !entries.is_empty();
-        known.then(|| entries.into_iter().map(|(_, entry)| entry).collect())
-    }
+/// How much of the time from `from` to `until` it is wanted running.
+pub fn hours(intent: &Intent, from: Wall, until: Wall, almanac: &mut Almanac) -> Duration {
+    let wanted = resolved(intent, from, almanac).desired;
+    let changes = changes(intent, from, until, almanac);
+    let starts = std::iter::once((from, wanted)).chain(changes.iter().map(|c| (c.at, c.desired)));
+    let ends = changes.iter().map(|change| change.at).chain([until]);
+    let running = starts.zip(ends).filter(|((_, desired), _)| *desired == Desired::Running);
+    running.map(|((begin, _), end)| end.since(begin)).sum()
+}
+
+fn resolved(intent: &Intent, wall: Wall, almanac: &mut Almanac) -> Resolved {
+    intent.resolve_with(wall, Duration::ZERO, |schedule| almanac.phase(schedule, wall))
 }

@@ -44,6 +44,8 @@ pub struct View {
     pub leader: bool,
     /// The desired file.
     pub file: FileView,
+    /// The change that the mass-stop guard holds, if it holds one.
+    pub guard: Option<GuardView>,
     /// Why the ledger cannot be written, if it cannot.
     pub ledger_fault: Option<Arc<str>>,
     /// The accounts, in the configuration's order.
@@ -82,6 +84,37 @@ pub struct FileView {
     pub fault: Option<Arc<str>>,
     /// Since when.
     pub fault_since: Option<Time>,
+}
+
+/// A change that the mass-stop guard holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GuardView {
+    /// Its id, to acknowledge it by.
+    pub change: Arc<str>,
+    /// Stops that are held.
+    pub count: usize,
+    /// Deployments that the file names.
+    pub fleet: usize,
+    /// Since when.
+    pub since: Time,
+    /// The first of the deployments that it would stop, by id.
+    pub deployments: Vec<DeploymentId>,
+}
+
+impl GuardView {
+    /// Deployments named at most.
+    pub const NAMED_MAX: usize = 20;
+
+    /// `a, b, c`, and how many more.
+    pub fn names(&self) -> String {
+        let names: Vec<_> = self.deployments.iter().map(DeploymentId::as_str).collect();
+        let more = match self.count.saturating_sub(names.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("{}{more}", names.join(", "))
+    }
 }
 
 /// An account.
@@ -132,6 +165,8 @@ pub struct DeploymentView {
     pub conditions: Vec<Condition>,
     /// What happens next.
     pub next: NextView,
+    /// Where it stands in the line for a start or stop that the whole account shares.
+    pub queue: Option<QueueView>,
     /// One a method: `status`, `start`, `stop`.
     pub budgets: Vec<BudgetView>,
     /// The last start or stop.
@@ -228,6 +263,21 @@ pub struct NextView {
     pub step: NextStep,
     /// When, if that is known.
     pub at: Option<Time>,
+}
+
+/// A place in a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueView {
+    /// `start` or `stop`.
+    pub action: Action,
+    /// From 1.
+    pub position: usize,
+    /// Of so many.
+    pub length: usize,
+    /// When its turn comes, if each before it takes its own; `None` while that depends on a call
+    /// under way.
+    pub eta: Option<Time>,
 }
 
 /// The kinds of next step.

@@ -15,7 +15,7 @@ use crate::crash;
 use crate::keel::record::Record;
 
 /// The ledger's name in its directory.
-const LEDGER: &str = "ledger";
+pub(super) const LEDGER: &str = "ledger";
 
 /// A ledger that is being written anew; left over by a crash, it means nothing.
 const NEXT: &str = "ledger.new";
@@ -197,7 +197,7 @@ impl Disk for Directory {
 /// link and leave the file behind it as it was.
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let flags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK);
     options.read(true).write(true).mode(0o600).custom_flags(flags.bits().cast_signed());
     options
 }

@@ -9,11 +9,13 @@ pub mod disk;
 mod fault;
 mod file;
 mod journal;
+mod look;
 
 pub use codec::{Recovery, Torn};
 pub use fault::{Corrupt, Fault, OpenError};
 pub use file::{Directory, FileLedger};
 pub use journal::Journal;
+pub use look::look;
 
 use crate::keel::call::CallId;
 use crate::keel::decision::{Decision, Released};

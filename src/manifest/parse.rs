@@ -1,39 +1,20 @@
 //! Text to a [`Manifest`], or all that is wrong with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::keel::deployment::{AccountId, DeploymentId, Desired};
-use crate::keel::intent::{Intent, Manifest, Override, Suspend, Wanted};
-use crate::keel::time::Wall;
-use crate::yaml::{At, Entry, Faults, Fields, Kind, Node, Place, Report, Source, closest};
+use jiff::tz::TimeZone;
 
-use super::until::instant;
+use crate::keel::deployment::{AccountId, DeploymentId};
+use crate::keel::intent::{Intent, Manifest, Prices};
+use crate::yaml::{At, Entry, Faults, Fields, Kind, Node, Report, Source};
 
-/// What an entry may ask for.
-const STATES: [(&str, Desired); 2] = [("running", Desired::Running), ("stopped", Desired::Stopped)];
-
-/// What people write when they mean one of [`STATES`].
-const MEANT: [(&str, &str); 16] = [
-    ("on", "running"),
-    ("up", "running"),
-    ("yes", "running"),
-    ("true", "running"),
-    ("run", "running"),
-    ("start", "running"),
-    ("started", "running"),
-    ("starting", "running"),
-    ("off", "stopped"),
-    ("down", "stopped"),
-    ("no", "stopped"),
-    ("false", "stopped"),
-    ("stop", "stopped"),
-    ("stopping", "stopped"),
-    ("paused", "stopped"),
-    ("parked", "stopped"),
-];
-
-const SCHEDULES: &str = "schedules are not supported by this version; write `running` or `stopped`";
+use super::beside::{self, Beside};
+use super::deployment::state_of;
+use super::holidays::Calendars;
+use super::prices::prices;
+use super::schedules::{Named, Section};
+use super::zone;
 
 const EMPTY_FLEET: &str = "an empty fleet is written `deployments: {}`; nothing at all looks like \
                            a file that was cut short";
@@ -41,8 +22,9 @@ const EMPTY_FLEET: &str = "an empty fleet is written `deployments: {}`; nothing 
 /// Length of `acknowledge`: the id of a held change, 8 hexadecimal digits.
 const ACKNOWLEDGE_LENGTH: usize = 8;
 
-/// Reads a desired file. `name` is what messages call it; `accounts` are those that entries may
-/// name, or `None` where no configuration says so. Lines that are odd but valid come as warnings.
+/// Reads a desired file that names no other file. `name` is what messages call it; `accounts` are
+/// those that entries may name, or `None` where no configuration says so. Lines that are odd but
+/// valid come as warnings.
 ///
 /// # Errors
 /// All that is wrong with the file.
@@ -51,13 +33,34 @@ pub fn parse(
     bytes: &[u8],
     accounts: Option<&[AccountId]>,
 ) -> Result<(Manifest, Vec<String>), Report> {
+    parse_beside(name, bytes, accounts, &|_| Err("no other file is read here".to_owned()))
+}
+
+/// As [`parse`], where `beside` gives the content of the files that it names.
+///
+/// # Errors
+/// All that is wrong with the file, and with those that it names.
+pub fn parse_beside(
+    name: &str,
+    bytes: &[u8],
+    accounts: Option<&[AccountId]>,
+    beside: &Beside<'_>,
+) -> Result<(Manifest, Vec<String>), Report> {
     let source = Source::new(name, bytes).map_err(|problem| Report::one(name, problem))?;
     let mut faults = Faults::default();
     let root = source.parse(&mut faults).map_err(|problem| Report::one(name, problem))?;
-    let mut reader = Reader { accounts, faults };
-    let intents = reader.file(&root);
+    let mut reader = Reader {
+        accounts,
+        faults,
+        zone: TimeZone::UTC,
+        prices: None,
+        acknowledged: BTreeSet::new(),
+        schedules: Named::default(),
+    };
+    let intents = reader.file(&root, beside);
     let warnings = reader.faults.finish(name, Some(&source))?;
-    Ok((Manifest::new(revision(bytes), intents), warnings))
+    let acknowledged = reader.acknowledged;
+    Ok((Manifest { revision: revision(bytes), intents, acknowledged }, warnings))
 }
 
 /// The short name of exactly this content: CRC-32 in 8 hexadecimal digits. It tells people which
@@ -66,31 +69,18 @@ pub fn revision(bytes: &[u8]) -> Arc<str> {
     format!("{:08x}", crc32fast::hash(bytes)).into()
 }
 
-/// What has run out at `now` and is ignored, as warnings: it can leave the file.
-pub fn expired(manifest: &Manifest, now: Wall) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for (id, intent) in &manifest.intents {
-        let ends = [
-            ("override", intent.exception.as_ref().map(|exception| exception.until)),
-            ("suspend", intent.suspend.as_ref().and_then(|suspend| suspend.until)),
-        ];
-        for (key, until) in ends {
-            if let Some(until) = until.filter(|until| *until <= now) {
-                let line = format!("`{id}`: `{key}` ended at {until} and is ignored; remove it");
-                warnings.push(line);
-            }
-        }
-    }
-    warnings
-}
-
-struct Reader<'a> {
-    accounts: Option<&'a [AccountId]>,
-    faults: Faults,
+/// The file as far as it is read. What stands beside `deployments` comes first: entries need it.
+pub(super) struct Reader<'a> {
+    pub(super) accounts: Option<&'a [AccountId]>,
+    pub(super) faults: Faults,
+    pub(super) zone: TimeZone,
+    pub(super) prices: Option<Prices>,
+    acknowledged: BTreeSet<Arc<str>>,
+    pub(super) schedules: Named,
 }
 
 impl Reader<'_> {
-    fn file(&mut self, root: &Node) -> BTreeMap<DeploymentId, Intent> {
+    fn file(&mut self, root: &Node, beside: &Beside<'_>) -> BTreeMap<DeploymentId, Intent> {
         if root.is_null() {
             self.faults.problem_at(At::File, format!("the file is empty; {EMPTY_FLEET}"));
             return BTreeMap::new();
@@ -99,7 +89,7 @@ impl Reader<'_> {
         let Some(mut fields) = Fields::of(root, "", expected, &mut self.faults) else {
             return BTreeMap::new();
         };
-        self.top(&mut fields);
+        self.top(&mut fields, beside);
         let intents = match fields.take("deployments", &mut self.faults) {
             Some(entry) => self.fleet(entry),
             None => {
@@ -108,45 +98,57 @@ impl Reader<'_> {
                 BTreeMap::new()
             }
         };
+        self.schedules.warn_of_unused(&mut self.faults);
         self.misplaced(&mut fields);
         fields.finish(&mut self.faults);
         intents
     }
 
     /// The keys beside `deployments`.
-    fn top(&mut self, fields: &mut Fields<'_>) {
+    fn top(&mut self, fields: &mut Fields<'_>, beside: &Beside<'_>) {
         let faults = &mut self.faults;
-        fields.optional("timezone", faults, |node| {
-            let zone = node.word()?;
-            jiff::tz::TimeZone::get(zone).map(drop).map_err(|_| {
-                format!(
-                    "there is no time zone `{}`; write it like `Europe/Berlin`",
-                    zone.escape_debug()
-                )
-            })
-        });
-        fields.optional("acknowledge", faults, |node| {
-            let id = node.word()?;
-            let digits = id.bytes().all(|b| b.is_ascii_hexdigit());
-            if digits && id.len() == ACKNOWLEDGE_LENGTH {
-                return Ok(());
+        if let Some(zone) = zone::field(fields, faults) {
+            self.zone = zone;
+        }
+        if let Some(entry) = fields.take("acknowledge", faults) {
+            for node in entry.value.one_or_more() {
+                if let Err(message) = acknowledged(node).map(|id| self.acknowledged.insert(id)) {
+                    let place = if node.is_null() { entry.place } else { node.place };
+                    faults.problem(place, format!("`acknowledge`: {message}"));
+                }
             }
-            Err(format!("expected the id of a held change, 8 hexadecimal digits, found {node}"))
-        });
+        }
+        self.prices = prices(fields, faults);
+        let mut calendars = Calendars::new(beside);
+        let holidays = fields.take(beside::KEY, faults);
+        let holidays = holidays.and_then(|entry| calendars.of(entry, faults)).unwrap_or_default();
         if let Some(entry) = fields.take("schedules", faults) {
-            faults.problem(entry.place, SCHEDULES);
+            let zone = self.zone.clone();
+            self.schedules = Section { zone, holidays, calendars, faults }.read(entry);
         }
     }
 
-    /// A deployment beside `deployments:` instead of below it.
+    /// What belongs below `deployments:` or `schedules:` and stands beside them.
     fn misplaced(&mut self, fields: &mut Fields<'_>) {
         for entry in fields.rest() {
-            let state = entry.value.word().ok().and_then(state_of);
-            if state.is_some() && DeploymentId::parse(&entry.key).is_ok() {
-                let message = "a deployment belongs below `deployments:`; indent it";
-                self.faults.problem(entry.place, message);
-                fields.skip(&entry.key);
-            }
+            let word = entry.value.word().ok();
+            let state = word
+                .is_some_and(|word| state_of(word).is_some() || self.schedules.get(word).is_some());
+            let windows = match &entry.value.kind {
+                Kind::Map(entries) => entries.iter().any(|entry| &*entry.key == "running"),
+                Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) | Kind::List(_) => {
+                    false
+                }
+            };
+            let message = if state && DeploymentId::parse(&entry.key).is_ok() {
+                "a deployment belongs below `deployments:`; indent it"
+            } else if windows {
+                "a schedule belongs below `schedules:`; indent it"
+            } else {
+                continue;
+            };
+            self.faults.problem(entry.place, message);
+            fields.skip(&entry.key);
         }
     }
 
@@ -177,193 +179,14 @@ impl Reader<'_> {
         }
         intents
     }
-
-    fn entry(&mut self, entry: &Entry) -> Option<Intent> {
-        match &entry.value.kind {
-            Kind::Map(_) => self.long(entry),
-            Kind::Null => {
-                let message = "nothing is said about this deployment; write `running` or `stopped`";
-                self.faults.problem(entry.place, message);
-                None
-            }
-            Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) | Kind::List(_) => {
-                let state = self.state(&entry.value)?;
-                let account = self.account(None, entry.place)?;
-                Some(Intent { account, ..Intent::fixed(state) })
-            }
-        }
-    }
-
-    fn long(&mut self, entry: &Entry) -> Option<Intent> {
-        let path = "a deployment";
-        let mut fields = Fields::of(&entry.value, path, "a state or a map", &mut self.faults)?;
-        let state = match fields.take("state", &mut self.faults) {
-            Some(entry) => self.state_entry(entry),
-            None => {
-                let message = "`state` is missing; write `state: running` or `state: stopped`";
-                self.faults.problem(entry.place, message);
-                None
-            }
-        };
-        let name = fields.optional("name", &mut self.faults, |node| match node.word()? {
-            "" => Err("expected the deployment's name, found an empty text".to_owned()),
-            name => Ok(name.into()),
-        });
-        let named = fields.take("account", &mut self.faults);
-        let account = self.account(named, entry.place);
-        let protected = fields.key_place("protect");
-        let protect = fields.optional("protect", &mut self.faults, Node::boolean).unwrap_or(false);
-        let suspend = fields.take("suspend", &mut self.faults).and_then(|e| self.suspend(e));
-        let exception = fields.take("override", &mut self.faults).and_then(|e| self.exception(e));
-        if let Some(place) = protected.filter(|_| protect) {
-            self.protect_against(place, "state", state);
-            self.protect_against(place, "override", exception.as_ref().map(|o| o.state));
-        }
-        fields.finish(&mut self.faults);
-        Some(Intent {
-            account: account?,
-            name,
-            wanted: Wanted::Fixed(state?),
-            protect,
-            suspend,
-            exception,
-            prices: None,
-            zone: jiff::tz::TimeZone::UTC,
-        })
-    }
-
-    fn protect_against(&mut self, place: Place, key: &str, state: Option<Desired>) {
-        if state == Some(Desired::Stopped) {
-            let message = format!(
-                "`protect: true` stands against `{key}: stopped`: the deployment will not be \
-                 stopped"
-            );
-            self.faults.warning(At::Place(place), message);
-        }
-    }
-
-    fn state_entry(&mut self, entry: &Entry) -> Option<Desired> {
-        if entry.value.is_null() {
-            let message = "nothing behind `state:`; write `running` or `stopped`";
-            self.faults.problem(entry.place, message);
-            return None;
-        }
-        self.state(&entry.value)
-    }
-
-    fn state(&mut self, node: &Node) -> Option<Desired> {
-        let word = match &node.kind {
-            Kind::Bool(true) => "true",
-            Kind::Bool(false) => "false",
-            Kind::Text(text) | Kind::Number(text) => text,
-            Kind::Null | Kind::List(_) | Kind::Map(_) => "",
-        };
-        if let Some(state) = state_of(word) {
-            return Some(state);
-        }
-        let lower = word.to_ascii_lowercase();
-        let meant = MEANT.iter().find(|(said, _)| *said == lower).map(|(_, meant)| *meant);
-        let meant = meant.or_else(|| closest(word, &STATES.map(|(word, _)| word)));
-        let hint = match meant {
-            Some(meant) => format!("; did you mean `{meant}`?"),
-            None if !matches!(node.kind, Kind::Text(_)) || word.is_empty() => String::new(),
-            None => "; schedules are not supported by this version".to_owned(),
-        };
-        self.faults
-            .problem(node.place, format!("expected `running` or `stopped`, found {node}{hint}"));
-        None
-    }
-
-    /// The account that an entry names, or the default one; `owner` is the entry's place.
-    fn account(&mut self, named: Option<&Entry>, owner: Place) -> Option<AccountId> {
-        let (name, place) = match named {
-            None => (AccountId::DEFAULT, owner),
-            Some(entry) => {
-                (self.faults.check(&entry.value, entry.value.word())?, entry.value.place)
-            }
-        };
-        let Some(known) = self.accounts else { return Some(AccountId::new(name)) };
-        if known.iter().any(|account| account.as_str() == name) {
-            return Some(AccountId::new(name));
-        }
-        let words: Vec<&str> = known.iter().map(AccountId::as_str).collect();
-        let list = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-        let message = match named {
-            None => format!(
-                "`account` is missing: the configuration has no account `default`, only {list}"
-            ),
-            Some(_) => {
-                let meant = closest(name, &words);
-                let hint = meant.map(|m| format!("; did you mean `{m}`?")).unwrap_or_default();
-                let name = name.escape_debug();
-                format!("the configuration has no account `{name}`, only {list}{hint}")
-            }
-        };
-        self.faults.problem(place, message);
-        None
-    }
-
-    fn suspend(&mut self, entry: &Entry) -> Option<Suspend> {
-        let node = &entry.value;
-        let expected = "a reason, such as `suspend: migration`, or `{ reason: …, until: … }`";
-        match &node.kind {
-            Kind::Text(reason) if !reason.trim().is_empty() => {
-                Some(Suspend { reason: (&**reason).into(), until: None })
-            }
-            Kind::Map(_) => {
-                let faults = &mut self.faults;
-                let mut fields = Fields::of(node, "suspend", expected, faults)?;
-                let reason = fields.required("reason", entry.place, faults, reason);
-                let until = fields.optional("until", faults, |node| instant(node.word()?));
-                fields.finish(faults);
-                Some(Suspend { reason: reason?, until })
-            }
-            Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) | Kind::List(_) => {
-                let place = if node.is_null() { entry.place } else { node.place };
-                let hint = if matches!(node.kind, Kind::Bool(_)) {
-                    "; to resume, remove `suspend`"
-                } else {
-                    ""
-                };
-                self.faults.problem(place, format!("expected {expected}, found {node}{hint}"));
-                None
-            }
-        }
-    }
-
-    fn exception(&mut self, entry: &Entry) -> Option<Override> {
-        let expected = "a map, such as `override: { state: running, until: 2026-11-27T22:00:00Z }`";
-        let fields = Fields::of(&entry.value, "override", expected, &mut self.faults);
-        let mut fields = fields?;
-        let state = match fields.take("state", &mut self.faults) {
-            Some(entry) => self.state_entry(entry),
-            None => {
-                self.faults.problem(entry.place, "`state` is missing in `override`");
-                None
-            }
-        };
-        let faults = &mut self.faults;
-        let until = fields.take("until", faults);
-        if until.is_none() {
-            let message = "`until` is missing in `override`: an exception without an end is a \
-                           change of `state`";
-            faults.problem(entry.place, message);
-        }
-        let until = until
-            .and_then(|entry| faults.check(&entry.value, entry.value.word().and_then(instant)));
-        let reason = fields.optional("reason", faults, reason);
-        fields.finish(faults);
-        Some(Override { state: state?, until: until?, reason })
-    }
 }
 
-fn state_of(word: &str) -> Option<Desired> {
-    STATES.iter().find(|(known, _)| *known == word).map(|(_, state)| *state)
-}
-
-fn reason(node: &Node) -> Result<Arc<str>, String> {
-    match node.word()? {
-        text if text.trim().is_empty() => Err("expected a reason, found an empty text".to_owned()),
-        text => Ok(text.into()),
+/// The id of a held change.
+fn acknowledged(node: &Node) -> Result<Arc<str>, String> {
+    let id = node.word()?;
+    let digits = id.bytes().all(|b| b.is_ascii_hexdigit());
+    if digits && id.len() == ACKNOWLEDGE_LENGTH {
+        return Ok(id.to_ascii_lowercase().into());
     }
+    Err(format!("expected the id of a held change, 8 hexadecimal digits, found {node}"))
 }

@@ -12,7 +12,7 @@ const LIKE: &str = "such as `2026-12-01T18:00:00+01:00`";
 ///
 /// # Errors
 /// Says what is missing.
-pub(super) fn instant(text: &str) -> Result<Wall, String> {
+pub fn instant(text: &str) -> Result<Wall, String> {
     let unreadable =
         || format!("`{}` is not a time; write it with an offset, {LIKE}", text.escape_debug());
     let pieces = Pieces::parse(text).map_err(|_| unreadable())?;

@@ -1,7 +1,7 @@
-//! Watches the desired file.
+//! Watches the desired files.
 //!
 //! One path: whatever hints at a change (an event of the file system, the regular look, SIGHUP),
-//! the whole file is read again and its bytes are compared. Events only make it sooner, so it does
+//! all of them are read again and their bytes are compared. Events only make it sooner, so it does
 //! not matter which ones a file system sends, nor whether some are lost.
 
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::read::{directories, look};
+use super::read::{Picture, directories, look, rests};
 
 /// How often the file is looked at without a hint: within the 15 to 60 s that a mounted directory
 /// replaced in silence may take to be noticed.
@@ -29,17 +29,16 @@ const BURST: Duration = Duration::from_millis(50);
 /// so this is what keeps a half-written file from being taken for a whole one.
 const SETTLE: Duration = Duration::from_millis(100);
 
-/// Nobody pauses for so long between two pieces of a file.
-const RESTED: Duration = Duration::from_secs(60);
-
 /// A file that keeps changing for so long is told as a fault; it is not taken before it rests.
 const RESTLESS: Duration = Duration::from_secs(5);
 
 /// What to watch, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The desired file.
+    /// The desired file, a directory of them, or a pattern.
     pub path: PathBuf,
+    /// What the files are a state of, if somebody says so; else Git is asked.
+    pub revision: Option<Arc<str>>,
     /// How often to look without a hint.
     pub every: Duration,
     /// Whether to ask the file system for events. Without, an edit is seen after `every`.
@@ -49,16 +48,16 @@ pub struct Options {
 impl Options {
     /// Watches `path` as the daemon does.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), every: EVERY, events: true }
+        Self { path: path.into(), revision: None, every: EVERY, events: true }
     }
 }
 
 /// What was found, once it rested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// The whole content.
-    Text(Arc<[u8]>),
-    /// Why there is none, for people, with the path.
+    /// All that is there.
+    Picture(Picture),
+    /// Why nothing is to be had at all, for people, with the path.
     Fault(Arc<str>),
 }
 
@@ -69,7 +68,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Looks at the file now, as SIGHUP asks for. What has not changed is not told again.
+    /// Looks at the files now, as SIGHUP asks for. What has not changed is not told again.
     pub fn reread(&self) {
         self.hints.notify_one();
     }
@@ -102,7 +101,7 @@ impl Eyes {
         loop {
             // Armed before the look: what changes in between is a hint already.
             let complete = self.arm().await;
-            let seen = if last.is_none() && rests(&self.options.path) {
+            let seen = if last.is_none() && self.rests().await {
                 self.look().await
             } else {
                 settled(&self.options.path, last.as_ref(), || self.look()).await
@@ -126,10 +125,15 @@ impl Eyes {
         }
     }
 
+    async fn rests(&self) -> bool {
+        let path = self.options.path.clone();
+        tokio::task::spawn_blocking(move || rests(&path)).await.unwrap_or(false)
+    }
+
     /// Off the loop's thread: a network file system may take its time.
     async fn look(&self) -> Option<Seen> {
-        let path = self.options.path.clone();
-        tokio::task::spawn_blocking(move || look(&path)).await.ok()
+        let options = self.options.clone();
+        tokio::task::spawn_blocking(move || look(&options)).await.ok()
     }
 
     /// Watches the directories that count now. True if it could watch all there should be.
@@ -137,8 +141,8 @@ impl Eyes {
         if !self.options.events {
             return true;
         }
-        let path = self.options.path.clone();
-        let Ok(wanted) = tokio::task::spawn_blocking(move || directories(&path)).await else {
+        let options = self.options.clone();
+        let Ok(wanted) = tokio::task::spawn_blocking(move || directories(&options)).await else {
             return false;
         };
         let there = wanted.iter().all(|(_, identity)| identity.is_some());
@@ -174,13 +178,6 @@ impl Eyes {
     }
 }
 
-/// Whether nobody has written the file for so long that one look at it is enough: a daemon that
-/// starts is to be ready at once. A clock that was set back makes it wait, and nothing else.
-fn rests(path: &Path) -> bool {
-    let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified());
-    modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= RESTED))
-}
-
 /// What is there and differs from `last`, once two looks agree.
 async fn settled<L: Future<Output = Option<Seen>>>(
     path: &Path,
@@ -207,6 +204,7 @@ async fn settled<L: Future<Output = Option<Seen>>>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::{Found, Neighbours, Text};
 
     /// What is told of a file that reads like this, look by look.
     fn told(last: Option<&str>, looks: &[&str]) -> Option<Seen> {
@@ -217,7 +215,9 @@ mod tests {
     }
 
     fn text(content: &str) -> Seen {
-        Seen::Text(content.as_bytes().into())
+        let text = Text { bytes: content.as_bytes().into(), beside: Neighbours::new() };
+        let files = vec![Found { name: "f".into(), text: Ok(text) }];
+        Seen::Picture(Picture { files, commit: None })
     }
 
     #[test]

@@ -85,6 +85,8 @@ families! {
     RELOAD_SUCCESSFUL = Gauge "evenkeel_config_last_reload_successful" [];
     /// When the desired file in force was accepted by this process; 0: never.
     RELOAD_SUCCESS_TIME = Gauge "evenkeel_config_last_reload_success_timestamp_seconds" [];
+    /// 1 while the desired file as it is now is in force; at 0 its last good content stays in force.
+    DESIRED_FILE_VALID = Gauge "evenkeel_desired_file_valid" ["file"];
     /// Deployments that the desired file names.
     DEPLOYMENTS = Gauge "evenkeel_deployments" [];
     /// 1 for each deployment that the desired file names, with the account that it belongs to.
@@ -101,6 +103,14 @@ families! {
     LAST_OBSERVED = Gauge "evenkeel_deployment_last_observed_timestamp_seconds" ["deployment"];
     /// 1 for the present reason of the condition Synced; the other reasons have no series.
     DEPLOYMENT_CONDITION = Gauge "evenkeel_deployment_condition" ["deployment", "reason"];
+    /// Position in the line for a start or stop that the whole account shares, 1 for who comes
+    /// next; no series while it waits in none.
+    QUEUE_POSITION = Gauge "evenkeel_queue_position" ["deployment"];
+    /// When the turn of a deployment in line comes, if each before it takes its own; no series
+    /// while that depends on a call under way.
+    QUEUE_ETA = Gauge "evenkeel_queue_eta_timestamp_seconds" ["deployment"];
+    /// Stops that the mass-stop guard holds until the desired file acknowledges them.
+    GUARD_HELD_STOPS = Gauge "evenkeel_guard_held_stops" [];
     /// When time alone may next change what is wanted: a schedule's next edge, or the end of an
     /// override or of a suspension, whichever comes first; no series where there is none.
     NEXT_TRANSITION =

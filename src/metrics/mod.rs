@@ -24,8 +24,9 @@ use families::{
     ACCOUNT_BUDGET, ACCOUNT_IN_FLIGHT, ACCOUNT_UNAUTHORIZED, ACCOUNT_WIDENED, ACTIONS,
     API_DURATION, API_REQUESTS, BUDGET_REMAINING, BUDGET_RESET, BUILD_INFO, CLOCK_STEPS,
     DEPLOYMENT_CONDITION, DEPLOYMENT_IN_SYNC, DEPLOYMENT_INFO, DEPLOYMENT_STATUS, DEPLOYMENTS,
-    DESIRED_RUNNING, LAST_OBSERVED, LATE, LEADER, LEDGER_WRITABLE, NEXT_TRANSITION,
-    RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, REVERSALS, START_LEAD, STATE_SECONDS, UNEXPECTED_429,
+    DESIRED_FILE_VALID, DESIRED_RUNNING, GUARD_HELD_STOPS, LAST_OBSERVED, LATE, LEADER,
+    LEDGER_WRITABLE, NEXT_TRANSITION, QUEUE_ETA, QUEUE_POSITION, RELOAD_SUCCESS_TIME,
+    RELOAD_SUCCESSFUL, REVERSALS, START_LEAD, STATE_SECONDS, UNEXPECTED_429,
 };
 pub use families::{FAMILIES, Family, Kind, PROCESS_FAMILIES, families_table};
 use meter::Meter;
@@ -61,6 +62,8 @@ pub struct Metrics {
     clock_steps: IntCounter,
     fleet: Mutex<BTreeMap<DeploymentId, Tally>>,
     configuration: AtomicBool,
+    /// Whether each desired file is in force as it is now.
+    files: Mutex<BTreeMap<String, bool>>,
 }
 
 /// What is counted for one deployment.
@@ -100,6 +103,7 @@ impl Metrics {
             clock_steps: IntCounter::with_opts(CLOCK_STEPS.opts())?,
             fleet: Mutex::default(),
             configuration: AtomicBool::new(true),
+            files: Mutex::default(),
         };
         for method in Method::ALL {
             let success = if method.acts() { "201" } else { "200" };
@@ -137,6 +141,8 @@ impl Metrics {
             Notice::Recovered { .. }
             | Notice::ManifestAccepted { .. }
             | Notice::ManifestRefused { .. }
+            | Notice::StopsHeld { .. }
+            | Notice::StopsReleased { .. }
             | Notice::DesiredChanged { .. }
             | Notice::Acting { .. }
             | Notice::ReasonChanged { .. }
@@ -156,6 +162,17 @@ impl Metrics {
     /// part of `evenkeel_config_last_reload_successful` comes from the [`View`].
     pub fn configuration_reloaded(&self, successful: bool) {
         self.configuration.store(successful, Ordering::Relaxed);
+    }
+
+    /// Says which desired files there are, and whether each is in force as it is now.
+    pub fn desired_files<'a>(&self, files: impl IntoIterator<Item = (&'a str, bool)>) {
+        let files = files.into_iter().map(|(name, valid)| (name.to_owned(), valid));
+        *self.files() = files.collect();
+    }
+
+    /// Says that none of the desired files is to be had.
+    pub fn desired_files_lost(&self) {
+        self.files().values_mut().for_each(|valid| *valid = false);
     }
 
     fn count_call(&self, call: &Call, took: Duration, fate: Fate) {
@@ -189,8 +206,13 @@ impl Metrics {
         let mut text = Text::after(counters, view.deployments.len() * SAMPLES_PER_DEPLOYMENT);
         text.family(&BUILD_INFO).add([&self.version], 1);
         process(&mut text, view, self.configuration.load(Ordering::Relaxed));
+        let mut samples = text.family(&DESIRED_FILE_VALID);
+        for (name, valid) in &*self.files() {
+            samples.add([name], u8::from(*valid));
+        }
         accounts(&mut text, &view.accounts);
         deployments(&mut text, &view.deployments);
+        lines(&mut text, &view.deployments);
         schedules(&mut text, &view.deployments);
         budgets(&mut text, &view.deployments);
         self.tallies(&mut text, view, now);
@@ -230,6 +252,10 @@ impl Metrics {
     fn fleet(&self) -> MutexGuard<'_, BTreeMap<DeploymentId, Tally>> {
         self.fleet.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn files(&self) -> MutexGuard<'_, BTreeMap<String, bool>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What came of a start or stop, in a fixed set of words.
@@ -251,6 +277,8 @@ fn process(text: &mut Text, view: &View, configuration: bool) {
     text.family(&RELOAD_SUCCESSFUL).add([], u8::from(accepted));
     let when = view.file.accepted.map_or(0.0, |time| time.0.seconds());
     text.family(&RELOAD_SUCCESS_TIME).add([], when);
+    let held = view.guard.as_ref().map_or(0, |guard| guard.count);
+    text.family(&GUARD_HELD_STOPS).add([], held);
     text.family(&DEPLOYMENTS).add([], view.deployments.len());
 }
 
@@ -308,6 +336,20 @@ fn deployments(text: &mut Text, deployments: &[DeploymentView]) {
     let mut samples = text.family(&DEPLOYMENT_CONDITION);
     for one in deployments {
         samples.add([one.id.as_str(), one.synced.reason.as_str()], 1);
+    }
+}
+
+fn lines(text: &mut Text, deployments: &[DeploymentView]) {
+    let waiting = || deployments.iter().filter_map(|one| Some((&one.id, one.queue.as_ref()?)));
+    let mut samples = text.family(&QUEUE_POSITION);
+    for (id, queue) in waiting() {
+        samples.add([id.as_str()], queue.position);
+    }
+    let mut samples = text.family(&QUEUE_ETA);
+    for (id, queue) in waiting() {
+        if let Some(eta) = queue.eta {
+            samples.add([id.as_str()], eta.0.seconds());
+        }
     }
 }
 

@@ -66,6 +66,8 @@ fields! {
     rule: String,
     /// The desired file's revision.
     revision: String,
+    /// The id of a change of the desired file.
+    change: String,
     /// The call's number.
     call: u64,
     /// `status`, `list`, `start` or `stop`.

@@ -7,6 +7,7 @@ use tracing::Level;
 use super::fields::{Fields, Line};
 use crate::keel::call::{Call, CallId, Fate};
 use crate::keel::deployment::{AccountId, Action, DeploymentId, Desired, Status};
+use crate::keel::guard::{Release, way_out};
 use crate::keel::intent::Rule;
 use crate::keel::notice::Notice;
 use crate::keel::plan::Reason;
@@ -25,8 +26,12 @@ pub fn line(notice: &Notice) -> Line {
             manifest_accepted(revision, *deployments, *changed, *removed)
         }
         Notice::ManifestRefused { report } => {
-            fault("the desired file is refused; what was in force stays in force", report)
+            fault("a desired file is refused; what was in force of it stays in force", report)
         }
+        Notice::StopsHeld { change, stops, fleet, since } => {
+            stops_held(change, *stops, *fleet, *since)
+        }
+        Notice::StopsReleased { change, stops, why } => stops_released(change, *stops, *why),
         Notice::DesiredChanged { deployment, from, to, rule } => {
             desired_changed(deployment, *from, *to, rule)
         }
@@ -85,6 +90,36 @@ fn manifest_accepted(revision: &str, deployments: usize, changed: usize, removed
         fields: Fields {
             revision: Some(revision.to_owned()),
             count: Some(deployments as u64),
+            ..Fields::default()
+        },
+    }
+}
+
+fn stops_held(change: &str, stops: usize, fleet: usize, since: Wall) -> Line {
+    Line {
+        level: Level::WARN,
+        message: format!(
+            "change {change} is held: it would stop {stops} of {} at once; {}",
+            plural(fleet, "deployment"),
+            way_out(change)
+        ),
+        fields: Fields {
+            change: Some(change.to_owned()),
+            count: Some(stops as u64),
+            since: Some(since.to_string()),
+            ..Fields::default()
+        },
+    }
+}
+
+fn stops_released(change: &str, stops: usize, why: Release) -> Line {
+    let stops_held = plural(stops, "stop");
+    Line {
+        level: Level::INFO,
+        message: format!("change {change} is let go, {stops_held}: {}", why.as_str()),
+        fields: Fields {
+            change: Some(change.to_owned()),
+            count: Some(stops as u64),
             ..Fields::default()
         },
     }

@@ -17,3 +17,6 @@ pub use parse::NODES_MAX;
 pub use report::{At, Faults, Problem, Report};
 pub use source::{SIZE_MAX, Source};
 pub use suggest::closest;
+
+pub(crate) use node::{printable, shown};
+pub(crate) use report::{did_you_mean, listed};

@@ -114,6 +114,16 @@ impl Node {
         }
     }
 
+    /// The elements of a list; anything else is the only one.
+    pub fn one_or_more(&self) -> &[Self] {
+        match &self.kind {
+            Kind::List(nodes) => nodes,
+            Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) | Kind::Map(_) => {
+                std::slice::from_ref(self)
+            }
+        }
+    }
+
     /// Whether it is a map.
     pub const fn is_map(&self) -> bool {
         matches!(self.kind, Kind::Map(_))

@@ -31,6 +31,46 @@ fn check_needs_neither_configuration_nor_credentials() {
 }
 
 #[test]
+fn check_reads_directories_and_patterns_and_reports_every_file() {
+    let scratch = Scratch::new();
+    std::fs::create_dir(scratch.path("teams")).unwrap();
+    scratch.write("teams/a.yaml", "deployments: { w41b11c0: running }\n");
+    scratch.write("teams/b.yaml", "deployments: { b1f77113: running }\n");
+    let check = |files: &[&str]| {
+        let mut command = Command::new(EVENKEEL);
+        let output = command
+            .env_clear()
+            .current_dir(scratch.path(""))
+            .arg("check")
+            .args(files)
+            .output()
+            .unwrap();
+        (output.status.code(), text(&output))
+    };
+    for files in [&["teams"][..], &["teams/*.yaml"], &["teams/a.yaml", "teams/b.yaml"]] {
+        assert_eq!(check(files), (Some(0), "valid; 2 deployments in 2 files\n".to_owned()));
+    }
+    scratch.write("teams/b.yaml", "deployments:\n  b1f77113: on\n");
+    scratch.write("teams/c.yaml", "deployments:\n  w41b11c0: stopped\n");
+    let expected = "\
+teams/a.yaml:1:16: `w41b11c0` is named in teams/c.yaml:2:3, too; one file may name it
+     1 | deployments: { w41b11c0: running }
+       |                ^^^^^^^^
+teams/b.yaml:2:13: expected `running` or `stopped`, found the text `on`; did you mean `running`?
+     2 |   b1f77113: on
+       |             ^^
+teams/c.yaml:2:3: `w41b11c0` is named in teams/a.yaml:1:16, too; one file may name it
+     2 |   w41b11c0: stopped
+       |   ^^^^^^^^
+not valid
+";
+    assert_eq!(check(&["teams"]), (Some(1), expected.to_owned()));
+    let (code, told) = check(&["none/*.yaml"]);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("none/*.yaml: no file fits this pattern"), "{told}");
+}
+
+#[test]
 fn plan_reads_where_no_daemon_answers_and_sends_nothing_else() {
     let world = World::new(&["--deployments", "2"]);
     world.desire("  w41b11c0: stopped\n  b1f77113: running\n");

@@ -89,7 +89,7 @@ fn a_full_disk_stops_the_calls_and_not_the_daemon() {
     sends_nothing(&world, &daemon);
     fs::remove_file(state.join("filler")).unwrap();
     wait("the desired file to be kept", || {
-        let kept = fs::read_to_string(state.join("desired.last-good.yaml")).unwrap_or_default();
+        let kept = fs::read_to_string(state.join("desired.last-good.json")).unwrap_or_default();
         kept.contains("b1f77113: stopped").then_some(())
     });
     goes_on(&world, daemon);

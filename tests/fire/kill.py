@@ -85,6 +85,7 @@ act:
   settle_timeout: 20s
 guards:
   contested: {{ reversals: 100000, within: 24h }}
+  stops: {{ percent: 100 }}
 """)
 
     def child(self, arguments, output, environment):

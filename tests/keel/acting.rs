@@ -246,6 +246,38 @@ fn a_new_process_takes_up_what_the_old_one_asked() {
 }
 
 #[test]
+fn a_passage_that_a_new_process_meets_began_with_the_last_start_unless_that_was_long_ago() {
+    for (after, reason) in [
+        (24 * HOUR - SECOND, Reason::Stalled),
+        (24 * HOUR, Reason::Starting),
+        (100 * HOUR, Reason::Starting),
+    ] {
+        let mut bench = starting().restart(after);
+        bench.edit("r1", &[("a", running())]);
+        bench.answer(READ, sees("a", "starting"));
+        assert_eq!(bench.reason("a"), reason, "{after:?}");
+    }
+    let mut bench = bench(running());
+    bench.answer(READ, sees("a", "stopped"));
+    bench.answer(START, refused(422));
+    let mut bench = bench.restart(2 * HOUR);
+    bench.edit("r1", &[("a", running())]);
+    bench.answer(READ, sees("a", "starting"));
+    assert_eq!(bench.reason("a"), Reason::Starting, "not by that start");
+}
+
+#[test]
+fn one_call_at_a_time_is_under_way_for_a_deployment() {
+    let mut bench = bench(running());
+    bench.edit("r2", &[("a", Intent { protect: true, ..running() })]);
+    assert_eq!(bench.calls(), [READ]);
+    bench.answer(READ, sees("a", "stopped"));
+    bench.pass(10 * MINUTE);
+    bench.edit("r3", &[("a", running())]);
+    assert_eq!((bench.calls(), bench.keel.in_flight()), (vec![START.to_owned()], 1));
+}
+
+#[test]
 fn a_crash_with_a_post_under_way_costs_one_window_from_the_restart() {
     let mut bench = bench(running());
     bench.answer(READ, sees("a", "stopped"));

@@ -104,6 +104,7 @@ fn closed_is_closed_whatever_is_free() {
     assert_eq!(tally.verdict(s(499), rule, 0), Verdict::Until(s(500)), "never shortened");
     assert_eq!(tally.remaining(s(499), rule), 0);
     assert_eq!(tally.verdict(s(500), rule, 0), Verdict::Open);
+    assert_eq!(tally.remaining(s(500), rule), 60);
     assert_eq!(tally.strikes(), 2);
     tally.relent();
     assert_eq!(tally.strikes(), 0);

@@ -9,7 +9,7 @@ use evenkeel::keel::intent::{Intent, Suspend};
 use evenkeel::keel::policy::Policy;
 use evenkeel::keel::reconciler::{Event, Replay};
 use evenkeel::keel::record::Record;
-use evenkeel::keel::timeline::Entry;
+use evenkeel::keel::story::Entry;
 
 use crate::bench::{Bench, HOUR, MINUTE, SECOND, at, id, running, singles, stopped};
 use crate::plant::{Plant, daily};

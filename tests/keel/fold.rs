@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use evenkeel::keel::budget::Verdict;
 use evenkeel::keel::call::{Call, CallId, Fate, Method, Request};
-use evenkeel::keel::history::History;
+use evenkeel::keel::history::{History, PAST_MAX};
 use evenkeel::keel::policy::{NewLedger, Policy, ScopeMode};
 use evenkeel::keel::reconciler::{Event, Replay};
 use evenkeel::keel::record::{Record, Stamp};
 use evenkeel::keel::time::{Boot, Mono, Now, Wall};
 
 use crate::bench::{
-    Bench, EPOCH, HOUR, MINUTE, SECOND, account, at, running, start_of, starting, status_of,
+    Bench, EPOCH, HOUR, MINUTE, SECOND, account, at, id, running, start_of, starting, status_of,
 };
 
 const fn s(seconds: i64) -> Mono {
@@ -296,4 +296,49 @@ fn a_clock_that_was_set_is_told_to_the_ledger_before_a_reboot_asks() {
         let wait = after.allowed_in("a", Method::Start).unwrap();
         assert!(wait > 59 * MINUTE, "a day has not passed: {wait:?}");
     }
+}
+
+fn reversed(seconds: i64) -> Record {
+    Record::Reversed { at: stamp(seconds), deployment: id("a") }
+}
+
+#[test]
+fn a_reversal_counts_for_a_day_and_one_too_many_stays() {
+    let count = |seconds: &[i64]| {
+        let records: Vec<_> = seconds.iter().copied().map(reversed).collect();
+        fold(Policy::default(), &records).reversals(&id("a"))
+    };
+    assert_eq!(count(&[0, 86_399]), 2);
+    assert_eq!(count(&[0, 86_400]), 1);
+    assert_eq!(count(&[0, 1, 2]), 3);
+    assert_eq!(count(&[0, 1, 2, 3, 1_000_000]), 3, "contested until it is forgiven");
+}
+
+#[test]
+fn numbers_that_may_have_been_used_are_not_used_again() {
+    let spent = |calls| Record::Spent { at: stamp(1), calls };
+    let next = |calls| fold(Policy::default(), &[begin(), spent(calls)]).next_call();
+    assert_eq!((next(3), next(u32::MAX)), (CallId(4), CallId(1)));
+}
+
+#[test]
+fn so_many_starts_and_stops_are_remembered_and_each_once() {
+    let mut history = fold(Policy::default(), &[begin(), reserved(1, &start_of("old"), 0)]);
+    let past = history.past()[0].clone();
+    history.apply(&Record::Past(past.clone()));
+    assert_eq!(history.past().len(), 1);
+    let all = u64::try_from(PAST_MAX).unwrap();
+    for number in 2..=all {
+        history.apply(&reserved(number, &start_of("a"), 0));
+    }
+    assert_eq!((history.past().len(), history.past()[0].id), (PAST_MAX, CallId(1)));
+    for number in 2..=all + 1 {
+        history.apply(&reserved(number, &start_of("a"), 0));
+        history.apply(&settled(number, Fate::NeverLeft, 0));
+    }
+    history.apply(&settled(1, Fate::NeverLeft, 0));
+    assert_eq!((history.past().len(), history.past()[0].id), (PAST_MAX, CallId(2)));
+    let again = fold(Policy::default(), &history.compacted(reading(1, 0, 0)));
+    let last = again.last_act(&id("old")).unwrap();
+    assert_eq!(last.id, past.id, "the last act of each deployment is not lost to it");
 }

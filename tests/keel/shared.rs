@@ -77,3 +77,67 @@ fn a_slot_that_is_handed_back_is_taken_by_another() {
     bench.answer("status a", Outcome::NeverLeft("no route".into()));
     assert!(bench.until_call("status b", 2 * SECOND).is_some());
 }
+
+#[test]
+fn a_start_that_never_left_makes_way_at_once() {
+    let mut bench = three([running(), running(), running()], ["stopped"; 3]);
+    bench.pass(SECOND);
+    bench.answer("start a", Outcome::NeverLeft("no route".into()));
+    assert_eq!(bench.posts(), ["start b"]);
+}
+
+#[test]
+fn a_stop_does_not_wait_behind_a_start_that_waits() {
+    let mut bench = three([running(), running(), running()], ["stopped", "stopped", "running"]);
+    bench.answer("start a", accepted());
+    bench.live(SECOND, |name| if name == "c" { "running" } else { "stopped" });
+    assert_eq!(bench.reason("b"), Reason::WaitingForBudget);
+    bench.edit("r2", &[("a", running()), ("b", running()), ("c", stopped())]);
+    assert_eq!(bench.posts(), ["stop c"]);
+}
+
+#[test]
+fn where_each_has_its_own_budget_nobody_waits_in_line() {
+    let mut bench = Bench::with(singles(), &[("a", running()), ("b", running())]);
+    bench.answer("status a", sees("a", "stopped"));
+    bench.answer("start a", accepted());
+    bench.answer("status b", sees("b", "running"));
+    bench.live(5 * MINUTE, |_| "running");
+    bench.live(5 * MINUTE, |name| if name == "a" { "stopped" } else { "running" });
+    assert_eq!(bench.reason("a"), Reason::WaitingForBudget);
+    bench.live(5 * MINUTE, |_| "stopped");
+    assert_eq!(bench.posts(), ["start b"]);
+}
+
+/// Three deployments, three reads in a window, one of them kept back.
+fn two_reads_for_three() -> Bench {
+    let mut policy = account_wide();
+    policy.limits.status.requests = 3;
+    policy.observe.reserve = 1;
+    let mut bench = Bench::with(policy, &[("a", running()), ("b", running()), ("c", running())]);
+    bench.answer("status a", sees("a", "running"));
+    bench
+}
+
+#[test]
+fn while_a_read_is_under_way_its_slot_may_come_back_any_second() {
+    let mut bench = two_reads_for_three();
+    let wait =
+        |bench: &Bench| bench.keel.next_wake(bench.now.mono).unwrap().at.since(bench.now.mono);
+    bench.pass(wait(&bench));
+    assert_eq!((bench.calls(), wait(&bench)), (vec!["status b".to_owned()], SECOND));
+    bench.answer("status b", Outcome::NeverLeft("no route".into()));
+    assert_eq!(bench.until_call("status c", HOUR), Some(SECOND));
+}
+
+#[test]
+fn while_nothing_is_under_way_a_full_budget_is_waited_for_without_looking() {
+    let mut policy = singles();
+    policy.limits.status.requests = 1;
+    let mut bench = Bench::with(policy, &[("a", running())]);
+    bench.answer("status a", sees("a", "running"));
+    bench.pass(MINUTE);
+    bench.edit("r2", &[("a", stopped())]);
+    let wake = bench.keel.next_wake(bench.now.mono).unwrap().at;
+    assert_eq!(wake.since(bench.now.mono), HOUR + 10 * SECOND - MINUTE);
+}

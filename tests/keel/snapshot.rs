@@ -1,12 +1,15 @@
 //! Compaction loses nothing: whatever was recorded, the compacted ledger adds up to the same.
 
+use evenkeel::keel::budget::Verdict;
 use evenkeel::keel::call::{Call, CallId, Fate, Method};
 use evenkeel::keel::chronicle::{Note, Wish};
 use evenkeel::keel::deployment::{AccountId, Action, Desired, Status};
+use evenkeel::keel::guard::{Guarded, Hold, Release, change_id};
 use evenkeel::keel::history::History;
 use evenkeel::keel::intent::Rule;
+use evenkeel::keel::line::Lined;
 use evenkeel::keel::policy::Policy;
-use evenkeel::keel::record::{Record, Stamp};
+use evenkeel::keel::record::{Carried, Past, Record, Stamp, TallyLine};
 use evenkeel::keel::time::{Boot, Mono, Now, Wall};
 use proptest::prelude::*;
 
@@ -23,6 +26,10 @@ enum Step {
     Widened(u8),
     Reversed(u8),
     Forgiven(u8),
+    Held(u8),
+    Released,
+    Waits(u8),
+    Left(u8),
     Noted(u8, u8),
     Wait(u32),
     SetWall(i32),
@@ -38,6 +45,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<u8>().prop_map(Step::Widened),
         2 => any::<u8>().prop_map(Step::Reversed),
         1 => any::<u8>().prop_map(Step::Forgiven),
+        1 => any::<u8>().prop_map(Step::Held),
+        1 => Just(Step::Released),
+        2 => any::<u8>().prop_map(Step::Waits),
+        1 => any::<u8>().prop_map(Step::Left),
         4 => (any::<u8>(), any::<u8>()).prop_map(|(which, note)| Step::Noted(which, note)),
         6 => (0..4_000_000u32).prop_map(Step::Wait),
         1 => (-100_000_000..100_000_000).prop_map(Step::SetWall),
@@ -126,6 +137,20 @@ impl Scribe {
             }
             Step::Reversed(which) => Record::Reversed { at, deployment: deployment(which) },
             Step::Forgiven(which) => Record::Forgiven { at, deployment: deployment(which) },
+            Step::Held(which) => {
+                let stops = (0..=which % 2).map(deployment).collect();
+                let change = change_id(&stops);
+                Record::Guard(Guarded::Held(Hold { at, change, stops }))
+            }
+            Step::Released => {
+                let (change, why) = ("3f9c1a2b".into(), Release::TakenBack);
+                Record::Guard(Guarded::Released { at, change, why })
+            }
+            Step::Waits(which) => {
+                let action = if which < 128 { Action::Start } else { Action::Stop };
+                Record::Line(Lined::Waits { at, deployment: deployment(which), action })
+            }
+            Step::Left(which) => Record::Line(Lined::Left { at, deployment: deployment(which) }),
             Step::Noted(which, note) => Record::Noted { at, note: Self::note(which, note) },
             Step::Wait(millis) => {
                 self.now.mono = self.now.mono.shifted(i64::from(millis));
@@ -168,5 +193,124 @@ proptest! {
                 prop_assert_eq!(pruned.verdict(&call, scribe.now.mono, keep), verdict, "{}", call);
             }
         }
+    }
+}
+
+fn stamp(seconds: i64) -> Stamp {
+    let mono = Mono::from_millis(seconds * 1000);
+    Stamp { mono, wall: Wall::from_millis(EPOCH + seconds * 1000) }
+}
+
+fn now(boot: u64, seconds: i64) -> Now {
+    let Stamp { mono, wall } = stamp(seconds);
+    Now { boot: Boot(boot), mono, wall }
+}
+
+fn s(seconds: i64) -> Mono {
+    stamp(seconds).mono
+}
+
+/// A start of `a` that was answered with 201 at 12 s.
+fn one_start() -> Vec<Record> {
+    let (call, fate) = (start_of("a"), Fate::Answered { code: 201, retry_after: None });
+    vec![
+        Record::Started { now: now(1, 0) },
+        Record::Reserved { at: stamp(10), id: CallId(1), call, cause: None },
+        Record::Settled { at: stamp(12), id: CallId(1), fate },
+    ]
+}
+
+#[test]
+fn a_snapshot_is_as_short_as_can_be() {
+    let tally = |account, deployment| {
+        Record::Tally(TallyLine {
+            account,
+            deployment,
+            method: Method::Start,
+            arrivals: vec![s(12)],
+            closed: None,
+            strikes: 0,
+        })
+    };
+    let fate = Fate::Answered { code: 201, retry_after: None };
+    let past = Past {
+        id: CallId(1),
+        account: account(),
+        deployment: id("a"),
+        action: Action::Start,
+        cause: None,
+        reserved: stamp(10),
+        settled: Some((stamp(12), fate)),
+    };
+    let next = Record::Carried(Carried::NextCall { id: CallId(2) });
+    let head = |now| vec![Record::Started { now }, next.clone()];
+    let tallies = [tally(Some(account()), None), tally(None, Some(id("a")))];
+    let awaited = Some(stamp(12).mono);
+    let starts = Carried::Starts { deployment: id("a"), awaited, shown: vec![] };
+    let (whole, past) = (fold(&one_start()), [Record::Past(past), Record::Carried(starts)]);
+    let expected = [&head(now(1, 100))[..], &tallies, &past].concat();
+    assert_eq!(whole.clone().compacted(now(1, 100)), expected);
+    let lapsed = now(1, 12 + 3610);
+    assert_eq!(whole.clone().compacted(lapsed), [&head(lapsed)[..], &past].concat());
+}
+
+#[test]
+fn a_snapshot_is_stamped_with_the_present_of_its_own_boot_only() {
+    let clock = |at: Now| fold(&one_start()).compacted(at)[0].clone();
+    assert_eq!(clock(now(1, 12)), Record::Started { now: now(1, 12) });
+    assert_eq!(clock(now(1, 13)), Record::Started { now: now(1, 13) });
+    assert_eq!(clock(now(1, 11)), Record::Started { now: now(1, 12) }, "never back");
+    assert_eq!(clock(now(2, 13)), Record::Started { now: now(1, 12) }, "another boot's");
+}
+
+#[test]
+fn each_method_is_pruned_by_its_own_window() {
+    let mut policy = Policy::default();
+    policy.limits.start.per *= 2;
+    let mut history = History::new(policy);
+    one_start().iter().for_each(|record| history.apply(record));
+    history.prune(s(12 + 3610 + 100));
+    assert_eq!(history.verdict(&start_of("a"), s(4000), 0), Verdict::Until(s(12 + 7210)));
+    assert_eq!(history.remaining(&start_of("a"), s(4000)), 0);
+    let mut policy = Policy::default();
+    policy.limits.status.per *= 2;
+    let mut history = History::new(policy);
+    one_start().iter().for_each(|record| history.apply(record));
+    let length = history.snapshot().len();
+    history.prune(s(12 + 3610));
+    assert_eq!(history.snapshot().len(), length - 2, "and not by a longer one");
+}
+
+#[test]
+fn what_counts_for_a_time_is_forgotten_when_that_has_passed() {
+    let mut history = fold(&[
+        Record::Started { now: now(1, 0) },
+        Record::Spent { at: stamp(0), calls: 1 },
+        Record::Widened { at: stamp(0), account: account(), method: Method::Stop, until: s(50) },
+        Record::Reversed { at: stamp(0), deployment: id("a") },
+        Record::Reversed { at: stamp(0), deployment: id("b") },
+        Record::Reversed { at: stamp(0), deployment: id("b") },
+        Record::Reversed { at: stamp(0), deployment: id("b") },
+    ]);
+    let kept = |history: &History| {
+        let ghosts = |record: &Record| matches!(record, Record::Carried(Carried::Ghosts { .. }));
+        (
+            history.widened(&account(), Method::Stop).is_some(),
+            history.snapshot().iter().any(ghosts),
+            history.reversals(&id("a")),
+            history.reversals(&id("b")),
+        )
+    };
+    for (at, expected) in [
+        (49, (true, true, 1, 3)),
+        (50, (false, true, 1, 3)),
+        (300 + 3609, (false, true, 1, 3)),
+        (300 + 3610, (false, false, 1, 3)),
+        (86_399, (false, false, 1, 3)),
+        (86_400, (false, false, 0, 3)),
+        (1_000_000, (false, false, 0, 3)),
+    ] {
+        history.prune(s(at));
+        assert_eq!(kept(&history), expected, "{at}");
     }
 }

@@ -191,3 +191,29 @@ fn an_unexpected_429_to_a_read_pauses_reading_only() {
     bench.answer(READ, sees("a", "stopped"));
     assert_eq!(bench.calls(), [START]);
 }
+
+#[test]
+fn a_refused_start_is_repeated_when_its_window_has_passed() {
+    let mut bench = bench(running());
+    bench.answer(READ, sees("a", "stopped"));
+    bench.answer(START, refused(422));
+    assert_eq!(bench.until_call(READ, MINUTE), Some(5 * SECOND), "looked at first");
+    assert_eq!(bench.watch("a", "stopped", HOUR + 5 * SECOND), [START], "and not later");
+}
+
+#[test]
+fn while_the_key_is_refused_one_call_tries_it_and_a_failure_lengthens_the_pause() {
+    let mut bench = Bench::with(singles(), &[("a", running()), ("b", running())]);
+    bench.answer(READ, refused(401));
+    bench.answer("status b", refused(401));
+    let pause = bench.keel.next_wake(bench.now.mono).unwrap().at.since(bench.now.mono);
+    assert!((10 * SECOND..=20 * SECOND).contains(&pause), "{pause:?}");
+    bench.pass(pause);
+    assert_eq!(bench.calls().len(), 1);
+    assert_eq!(bench.keel.next_wake(bench.now.mono), None, "its answer is awaited");
+    let call = bench.calls()[0].clone();
+    bench.answer(&call, Outcome::Unanswered("timed out".into()));
+    assert_eq!(bench.calls(), [""; 0]);
+    let again = bench.keel.next_wake(bench.now.mono).unwrap().at.since(bench.now.mono);
+    assert_eq!(again, pause, "as many refusals, as long a pause");
+}

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use evenkeel::keel::cadence::{next_turn, retry_delay};
+use evenkeel::keel::call::CallId;
 use evenkeel::keel::deployment::{Action, DeploymentId, Desired, Status};
 use evenkeel::keel::intent::{Intent, Override, Rule, Suspend};
+use evenkeel::keel::policy::Act;
 use evenkeel::keel::time::{Mono, Wall, format_duration, parse_duration};
 use proptest::prelude::*;
 
-use crate::bench::repeatable;
+use crate::bench::{manifest, repeatable};
 
 #[test]
 fn durations_are_read_as_people_write_them() {
@@ -78,6 +81,14 @@ proptest! {
         let _ = DeploymentId::parse(&text);
         let _ = Status::from_word(&text);
     }
+}
+
+#[test]
+fn a_deployment_is_found_by_its_text() {
+    let intents = [("a", Intent::fixed(Desired::Running)), ("b", Intent::fixed(Desired::Stopped))];
+    let manifest = manifest("r1", &intents);
+    assert_eq!(manifest.intents["b"], intents[1].1);
+    assert_eq!(manifest.intents.get("c"), None);
 }
 
 #[test]
@@ -174,4 +185,37 @@ fn an_instant_by_a_clock_of_its_own_and_in_utc() {
         assert_eq!(Wall::from(at).local(&zone), text);
     }
     assert_eq!(Wall::from_millis(0).local(&jiff::tz::TimeZone::UTC), "1970-01-01 00:00Z");
+}
+
+#[test]
+fn words_stand_in_columns() {
+    let id = DeploymentId::parse("w1").unwrap();
+    assert_eq!(format!("{id:<4}|{:>9}|", Status::Running), "w1  |  running|");
+    assert_eq!(format!("{:>8}|{:<6}|", Desired::Stopped, Action::Start), " stopped|start |");
+    assert_eq!(CallId(7).to_string(), "7");
+}
+
+#[test]
+fn everyone_has_a_phase_and_no_turn_is_less_than_half_an_interval_away() {
+    let next =
+        |now, seed| next_turn(Mono::from_millis(now), Duration::from_millis(100), seed).millis();
+    for (now, seed, turn) in
+        [(0, 0, 100), (0, 49, 149), (0, 50, 50), (10, 60, 60), (11, 60, 160), (250, 1, 301)]
+    {
+        assert_eq!(next(now, seed), turn, "{now} {seed}");
+    }
+    // 18,446,744,073,709,551,615 leaves 15.
+    assert_eq!((next(0, u64::MAX), next(0, u64::MAX - 1)), (115, 114));
+}
+
+#[test]
+fn delays_are_scattered_by_who_failed_and_how_often() {
+    let act = Act::default();
+    for failures in 1..=5 {
+        let delays: std::collections::BTreeSet<_> =
+            (0..64).map(|seed| retry_delay(&act, failures, seed)).collect();
+        assert_eq!(delays.len(), 64, "after {failures} failures");
+        let least = act.backoff_initial * (1 << (failures - 1));
+        assert!(delays.iter().all(|delay| (least..=2 * least).contains(delay)), "{delays:?}");
+    }
 }

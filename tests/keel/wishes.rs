@@ -1,14 +1,18 @@
 //! What the desired file says, what it says for a time only, and what happens when it is edited.
 
+use std::sync::Arc;
+
 use evenkeel::keel::deployment::Desired;
 use evenkeel::keel::intent::{Intent, Override, Suspend};
 use evenkeel::keel::notice::Notice;
 use evenkeel::keel::plan::Reason;
+use evenkeel::keel::policy::Policy;
 use evenkeel::keel::reconciler::Event;
 use evenkeel::keel::time::Wall;
 
 use crate::bench::{
-    Bench, EPOCH, HOUR, MINUTE, SECOND, accepted, bench, running, sees, singles, starting, stopped,
+    Bench, EPOCH, HOUR, MINUTE, SECOND, accepted, bench, manifest, running, sees, singles,
+    starting, stopped,
 };
 
 const START: &str = "start a";
@@ -44,6 +48,16 @@ fn a_suspension_ends_by_itself() {
     let mut bench = bench(Intent { suspend, ..running() });
     assert_eq!(bench.watch("a", "stopped", HOUR - SECOND), [""; 0]);
     assert_eq!(bench.watch("a", "stopped", SECOND), [START]);
+}
+
+#[test]
+fn the_end_of_a_suspension_is_slept_until() {
+    let suspend = Some(Suspend { reason: "migration".into(), until: Some(in_one_hour()) });
+    let mut bench = bench(Intent { suspend, ..running() });
+    let wake = |bench: &Bench| bench.keel.next_wake(bench.now.mono).unwrap().at;
+    assert_eq!(wake(&bench).since(bench.now.mono), HOUR, "while a read is under way");
+    bench.answer(READ, sees("a", "stopped"));
+    assert!(wake(&bench).since(bench.now.mono) > 30 * SECOND);
 }
 
 #[test]
@@ -151,4 +165,30 @@ fn a_refused_file_changes_nothing() {
     assert_eq!(file.fault.as_deref(), Some("line 3: what is this?"));
     bench.edit("r1", &[("a", running())]);
     assert_eq!(bench.keel.view(bench.now).file.fault, None, "the same file, mended");
+}
+
+#[test]
+fn of_several_files_some_may_be_refused() {
+    let mut bench = bench(running());
+    let told = |bench: &mut Bench, revision: &str, intents: &[(&str, Intent)], report: &str| {
+        let manifest = manifest(revision, intents);
+        bench.tell(Event::ManifestReadPartly { manifest, report: report.into() });
+        let file = bench.keel.view(bench.now).file;
+        (file.revision, file.fault, file.fault_since.map(|time| time.0))
+    };
+    let since = bench.now.wall;
+    let text = |text: &str| Some(Arc::<str>::from(text));
+    let first = told(&mut bench, "r2", &[("a", running()), ("b", stopped())], "c: no");
+    assert_eq!(first, (text("r2"), text("c: no"), Some(since)));
+    assert_eq!(bench.keel.view(bench.now).deployments.len(), 2, "the others are in force");
+    bench.pass(HOUR);
+    let edited = told(&mut bench, "r3", &[("a", running())], "c: no");
+    assert_eq!(edited, (text("r3"), text("c: no"), Some(since)), "the fault is no other one");
+    let (_, other, later) = told(&mut bench, "r3", &[("a", running())], "c: nothing");
+    assert_eq!((other, later), (text("c: nothing"), Some(bench.now.wall)));
+    let policy = Policy::default();
+    bench.tell(Event::PolicyChanged(Box::new(policy)));
+    assert!(bench.keel.view(bench.now).file.fault.is_some(), "other rules mend no file");
+    bench.edit("r4", &[("a", running())]);
+    assert_eq!(bench.keel.view(bench.now).file.fault, None);
 }

@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, TestRunner};
 use super::memory::Memory;
 use super::records::{self, KINDS, reserved, settled};
 
-fn ledger_of(records: &[Record]) -> Memory {
+pub(crate) fn ledger_of(records: &[Record]) -> Memory {
     let disk = Memory::default();
     let (mut ledger, ..) = disk.open().unwrap();
     ledger.append(records, true).unwrap();

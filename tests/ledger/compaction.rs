@@ -2,7 +2,9 @@
 
 use std::io::ErrorKind;
 
-use evenkeel::keel::record::Record;
+use evenkeel::keel::call::{Call, CallId, Request};
+use evenkeel::keel::deployment::AccountId;
+use evenkeel::keel::record::{Record, Stamp};
 use evenkeel::ledger::Ledger as _;
 
 use super::memory::{Memory, MemoryLedger};
@@ -89,4 +91,23 @@ fn a_snapshot_tells_what_was_owed_too() {
     ledger.compact(&[settled(1), settled(2)]).unwrap();
     ledger.append(&[settled(3)], true).unwrap();
     assert_eq!(disk.power_cut().records(), [settled(1), settled(2), settled(3)]);
+}
+
+#[test]
+fn a_ledger_of_just_the_size_is_not_compacted_yet() {
+    let disk = Memory::default();
+    let (mut ledger, ..) = disk.open().unwrap();
+    fill(&mut ledger, &disk, MIB - 80_000);
+    let padded = |length| {
+        let call = Call { account: AccountId::new(&"x".repeat(length)), request: Request::List };
+        Record::Reserved { at: Stamp::default(), id: CallId(1), call, cause: None }
+    };
+    let before = disk.written().len();
+    let probe = Memory::holding(&disk.written());
+    probe.open().unwrap().0.append(&[padded(20_000)], false).unwrap();
+    let around = probe.written().len() - before - 20_000;
+    ledger.append(&[padded(MIB - before - around)], false).unwrap();
+    assert_eq!((disk.written().len(), ledger.wants_compaction()), (MIB, false));
+    ledger.append(&[settled(1)], false).unwrap();
+    assert!(ledger.wants_compaction());
 }

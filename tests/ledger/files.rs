@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use evenkeel::keel::record::Record;
-use evenkeel::ledger::{FileLedger, Ledger as _, OpenError, Recovery};
+use evenkeel::ledger::disk::{Aside, Disk as _};
+use evenkeel::ledger::{Directory, FileLedger, Ledger as _, OpenError, Recovery};
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 
 use super::Scratch;
 use super::records::settled;
@@ -104,8 +106,13 @@ fn a_torn_end_is_kept_aside_under_a_number_of_its_own() {
     open(&scratch.0).unwrap().0.append(&[settled(1)], true).unwrap();
     let path = scratch.join("ledger");
     let good = fs::read(&path).unwrap();
-    for (tail, kept) in [("2 6", "ledger.torn-1"), ("2", "ledger.torn-2"), ("2 6", "ledger.torn-1")]
-    {
+    let long = "x".repeat(500);
+    for (tail, kept) in [
+        ("2 6", "ledger.torn-1"),
+        ("2", "ledger.torn-2"),
+        ("2 6", "ledger.torn-1"),
+        (&long, "ledger.torn-3"),
+    ] {
         fs::write(&path, [&good[..], tail.as_bytes()].concat()).unwrap();
         let (mut ledger, recovery, read) = open(&scratch.0).unwrap();
         let torn = recovery.torn.unwrap();
@@ -115,7 +122,8 @@ fn a_torn_end_is_kept_aside_under_a_number_of_its_own() {
         assert_eq!(fs::read_to_string(scratch.join(kept)).unwrap(), tail);
         assert!(fs::read(&path).unwrap().starts_with(&good));
         drop(ledger);
-        assert_eq!(open(&scratch.0).unwrap().2, [settled(1), settled(2)]);
+        let (_, recovery, read) = open(&scratch.0).unwrap();
+        assert_eq!((recovery.torn, read), (None, vec![settled(1), settled(2)]));
     }
 }
 
@@ -212,4 +220,50 @@ fn a_hundred_thousand_lines_are_read_as_they_come() {
     let mut expected = records.iter();
     FileLedger::open(&scratch.0, |record| assert_eq!(Some(&record), expected.next())).unwrap();
     assert_eq!(expected.next(), None);
+}
+
+#[test]
+fn a_left_over_that_cannot_be_removed_is_named() {
+    let scratch = Scratch::new();
+    let left_over = scratch.join("ledger.new");
+    fs::create_dir(&left_over).unwrap();
+    assert_eq!(refusal(&scratch.0), format!("cannot remove the left-over {}", left_over.display()));
+}
+
+#[test]
+fn a_lock_that_is_a_link_is_not_followed() {
+    let scratch = Scratch::new();
+    fs::write(scratch.join("elsewhere"), "precious").unwrap();
+    std::os::unix::fs::symlink("elsewhere", scratch.join("lock")).unwrap();
+    assert_eq!(refusal(&scratch.0), format!("cannot open {}", scratch.join("lock").display()));
+    assert_eq!(fs::read_to_string(scratch.join("elsewhere")).unwrap(), "precious");
+}
+
+#[test]
+fn a_copy_that_cannot_be_kept_says_why() {
+    let scratch = Scratch::new();
+    let mut directory = Directory::lock(&scratch.0).unwrap();
+    fs::remove_dir_all(&scratch.0).unwrap();
+    let error = directory.keep_aside(Aside::Torn, b"2 6").unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+}
+
+/// As long as a process that is being started has not become another program, it has copies of all
+/// descriptors, the lock's among them.
+#[test]
+fn a_copy_of_the_locks_descriptor_does_not_outlive_the_ledger() {
+    let scratch = Scratch::new();
+    let ledger = open(&scratch.0).unwrap();
+    let lock = scratch.join("lock");
+    let number = fs::read_dir("/proc/self/fd").unwrap().find_map(|entry| {
+        let path = entry.ok()?.path();
+        let ours = fs::read_link(&path).ok()? == lock;
+        ours.then(|| path.file_name()?.to_str()?.parse().ok()).flatten()
+    });
+    let me = pidfd_open(getpid(), PidfdFlags::empty()).unwrap();
+    // A sandbox may forbid this; then there is nothing to see.
+    let Ok(copy) = pidfd_getfd(&me, number.unwrap(), PidfdGetfdFlags::empty()) else { return };
+    drop(ledger);
+    open(&scratch.0).unwrap();
+    drop(copy);
 }

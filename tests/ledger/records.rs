@@ -5,8 +5,10 @@ use std::sync::Arc;
 use evenkeel::keel::call::{Call, CallId, Fate, Method, Request};
 use evenkeel::keel::chronicle::{Last, Note, Wish};
 use evenkeel::keel::deployment::{AccountId, Action, DeploymentId, Desired, Status};
+use evenkeel::keel::guard::{Guarded, Hold, Release, change_id};
 use evenkeel::keel::intent::Rule;
 use evenkeel::keel::lead::Shown;
+use evenkeel::keel::line::Lined;
 use evenkeel::keel::record::{Carried, Cause, Past, Record, Stamp, TallyLine};
 use evenkeel::keel::time::{Boot, Mono, Now, Wall};
 use proptest::collection::vec;
@@ -182,6 +184,27 @@ fn carried() -> impl Strategy<Value = Carried> {
     ]
 }
 
+fn guarded() -> impl Strategy<Value = Guarded> {
+    let stops = prop::collection::btree_set(deployment(), 0..50);
+    let whys = vec![Release::Acknowledged, Release::TakenBack, Release::WithinLimits];
+    prop_oneof![
+        (stamp(), stops).prop_map(|(at, stops)| {
+            Guarded::Held(Hold { at, change: change_id(&stops), stops })
+        }),
+        (stamp(), "[0-9a-f]{8}", prop::sample::select(whys))
+            .prop_map(|(at, change, why)| { Guarded::Released { at, change: change.into(), why } }),
+    ]
+}
+
+fn lined() -> impl Strategy<Value = Lined> {
+    let action = prop::sample::select(vec![Action::Start, Action::Stop]);
+    prop_oneof![
+        (stamp(), deployment(), action)
+            .prop_map(|(at, deployment, action)| { Lined::Waits { at, deployment, action } }),
+        (stamp(), deployment()).prop_map(|(at, deployment)| Lined::Left { at, deployment }),
+    ]
+}
+
 /// Any record. A new kind belongs here: [`kind`] does not compile without it.
 pub(crate) fn record() -> impl Strategy<Value = Record> {
     let now = (any::<u64>(), stamp()).prop_map(|(boot, Stamp { mono, wall })| Record::Started {
@@ -203,6 +226,8 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
         }),
         (stamp(), deployment()).prop_map(|(at, deployment)| Record::Reversed { at, deployment }),
         (stamp(), deployment()).prop_map(|(at, deployment)| Record::Forgiven { at, deployment }),
+        guarded().prop_map(Record::Guard),
+        lined().prop_map(Record::Line),
         tally().prop_map(Record::Tally),
         past().prop_map(Record::Past),
         carried().prop_map(Record::Carried),
@@ -223,9 +248,11 @@ pub(crate) fn kind(record: &Record) -> usize {
         Record::Tally(_) => 7,
         Record::Past(_) => 8,
         Record::Carried(_) => 9,
-        Record::Noted { .. } => 10,
+        Record::Guard(_) => 10,
+        Record::Line(_) => 11,
+        Record::Noted { .. } => 12,
     }
 }
 
 /// How many kinds there are.
-pub(crate) const KINDS: usize = 11;
+pub(crate) const KINDS: usize = 13;

@@ -3,8 +3,8 @@
 //! troubles that are few but may come at any moment.
 //!
 //! Independent of the simulation: another clock, another network, another server. The simulation
-//! goes deep by chance; this goes everywhere, but not far. That what is left alone comes to be as
-//! desired is left to the simulation; here each promise is one of safety.
+//! goes deep by chance; this goes everywhere, but not far. And from there, many a state is left
+//! alone: all must come to be as desired, and then to be silent.
 #![expect(
     clippy::unwrap_used,
     clippy::wildcard_enum_match_arm,
@@ -13,6 +13,7 @@
               what it amounted to"
 )]
 
+mod alone;
 mod process;
 mod rules;
 mod state;
@@ -33,6 +34,8 @@ pub(crate) struct Met {
     pub(crate) late: AtomicU64,
     /// Requests of ours that were answered with a 429.
     pub(crate) limited: AtomicU64,
+    /// States that were left alone.
+    pub(crate) alone: AtomicU64,
 }
 
 #[derive(Clone)]
@@ -83,6 +86,10 @@ impl Model for World {
             Property::always("a replay adds up to what the keel knew", |_, state: &State| {
                 state.broken != Some(Promise::Replay)
             }),
+            Property::always(
+                "what is left alone becomes as desired, and then silent",
+                |world: &Self, state: &State| state.ends_well(&world.rules, &world.met),
+            ),
             Property::sometimes("both are as desired after a crash", |_, state: &State| {
                 let reached = |place: &state::Place| place.truth.settled() == Some(place.desired);
                 state.spent.crashes > 0 && state.places.iter().all(reached)
@@ -110,11 +117,16 @@ fn every_history(wide: bool, horizon: u8, least: usize) {
     let checker = checker.spawn_bfs().join();
     let (states, depth) = (checker.unique_state_count(), checker.max_depth());
     let (late, limited) = (met.late.load(Relaxed), met.limited.load(Relaxed));
+    let alone = met.alone.load(Relaxed);
     let scope = if wide { "account" } else { "deployment" };
-    eprintln!("{scope}: {states} states, {depth} steps deep; {late} late arrivals, {limited} 429s");
+    eprintln!(
+        "{scope}: {states} states, {depth} steps deep; {late} late arrivals, {limited} 429s; \
+         {alone} left alone"
+    );
     checker.assert_properties();
     assert!(states >= least, "{states} states only: the model dies early");
     assert!(late > 0 && limited > 0, "{late} late arrivals, {limited} 429s");
+    assert!(alone >= 1000, "{alone} left alone");
 }
 
 #[test]
@@ -136,7 +148,7 @@ fn troubles(lie: Lie) -> Troubles {
         Lie::NoLateness => Troubles { lost: 1, drifts: 1, ..none },
         Lie::ForgetsOpen | Lie::ShortReplay => Troubles { crashes: 1, ..none },
         Lie::IgnoresSendBy => Troubles { slow: 2, ..none },
-        Lie::ShortWindow => Troubles { drifts: 1, ..none },
+        Lie::ShortWindow | Lie::LongWindow => Troubles { drifts: 1, ..none },
     }
 }
 

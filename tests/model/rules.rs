@@ -44,6 +44,8 @@ pub(crate) enum Lie {
     IgnoresSendBy,
     /// The window is taken for shorter than it is.
     ShortWindow,
+    /// The window is taken for much longer than it is.
+    LongWindow,
     /// The limit of the account is taken for one of each deployment.
     NarrowScope,
     /// A replay leaves out what the last process recorded.
@@ -51,13 +53,14 @@ pub(crate) enum Lie {
 }
 
 impl Lie {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::NoLateness,
         Self::RefundOnTimeout,
         Self::ForgetsOpen,
         Self::LostSync,
         Self::IgnoresSendBy,
         Self::ShortWindow,
+        Self::LongWindow,
         Self::NarrowScope,
         Self::ShortReplay,
     ];
@@ -98,6 +101,8 @@ pub(crate) struct Rules {
     pub(crate) most: Troubles,
     /// The most of all kinds together.
     pub(crate) together: u8,
+    /// One in so many of the states at the horizon is left alone.
+    pub(crate) alone: u64,
     pub(crate) policy: Policy,
     pub(crate) lie: Lie,
 }
@@ -109,7 +114,11 @@ impl Rules {
         let limits = &mut policy.limits;
         let narrow = !wide || lie == Lie::NarrowScope;
         limits.scope = if narrow { ScopeMode::Deployment } else { ScopeMode::Account };
-        let window = ticks(if lie == Lie::ShortWindow { WINDOW - 1 } else { WINDOW });
+        let window = ticks(match lie {
+            Lie::ShortWindow => WINDOW - 1,
+            Lie::LongWindow => 20 * WINDOW,
+            _ => WINDOW,
+        });
         let limit = |requests| Limit { requests: u32::try_from(requests).unwrap(), per: window };
         (limits.start, limits.stop, limits.status) = (limit(ACTS), limit(ACTS), limit(READS));
         // The model's clocks agree to the tick, so these two have nothing to make up for.
@@ -121,6 +130,7 @@ impl Rules {
         let act = &mut policy.act;
         (act.backoff_initial, act.backoff_max) = (ticks(1), ticks(2));
         act.settle_timeout = ticks(WINDOW);
-        Self { horizon, wide, most, together, policy, lie }
+        let alone = if together > 1 && lie == Lie::None { 24 } else { 1 };
+        Self { horizon, wide, most, together, alone, policy, lie }
     }
 }

@@ -4,20 +4,30 @@
 use std::collections::BTreeMap;
 
 use evenkeel::keel::deployment::{AccountId, DeploymentId, Desired};
-use evenkeel::keel::intent::{Intent, Override, Suspend, Wanted};
+use evenkeel::keel::intent::{Intent, Manifest, Override, Prices, Suspend, Wanted};
 use evenkeel::keel::time::Wall;
-use evenkeel::manifest::{parse, revision};
+use evenkeel::manifest::{parse, parse_beside, revision};
+use evenkeel::yaml::Report;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use proptest::collection::btree_map;
 use proptest::option;
 use proptest::prelude::*;
 
+use crate::calendars::{schedule, zone};
 use crate::places::outside;
+use crate::schedules::calendars;
 use crate::text::wrong;
-use crate::written::{quoted, written};
+use crate::written::{amounts, head, quoted, word, written};
 
 const FILE: &str = include_str!("../../config/desired.yaml");
+
+/// Reads a file whose calendars are those of `intents`.
+fn read(bytes: &[u8], intents: &BTreeMap<DeploymentId, Intent>) -> Result<Manifest, Report> {
+    let calendars = calendars(intents);
+    let beside = |path: &str| calendars.get(path).cloned().ok_or(format!("no {path}"));
+    parse_beside("f", bytes, None, &beside).map(|(manifest, _)| manifest)
+}
 
 fn state() -> impl Strategy<Value = Desired> {
     prop_oneof![Just(Desired::Running), Just(Desired::Stopped)]
@@ -40,14 +50,16 @@ fn intent() -> impl Strategy<Value = Intent> {
         Override { state, until, reason: reason.map(Into::into) }
     });
     let account = prop_oneof![Just(AccountId::DEFAULT.to_owned()), text()];
-    let rest = (option::of(suspend), option::of(exception));
+    let prices = any::<(u32, u32)>().prop_map(|(running, stopped)| Prices { running, stopped });
+    let rest = (option::of(suspend), option::of(exception), option::of(prices));
     let full = (state(), account, option::of(text()), any::<bool>(), rest).prop_map(
-        |(state, account, name, protect, (suspend, exception))| Intent {
+        |(state, account, name, protect, (suspend, exception, prices))| Intent {
             account: AccountId::new(&account),
             name: name.map(Into::into),
             protect,
             suspend,
             exception,
+            prices,
             ..Intent::fixed(state)
         },
     );
@@ -57,7 +69,16 @@ fn intent() -> impl Strategy<Value = Intent> {
 fn fleet() -> impl Strategy<Value = BTreeMap<DeploymentId, Intent>> {
     let id = "[A-Za-z0-9][A-Za-z0-9_-]{0,12}|true|null|[0-9]{1,3}e[0-9]|0x1F|[A-Z]{64}";
     let id = id.prop_map(|id| DeploymentId::parse(&id).unwrap());
-    btree_map(id, intent(), 0..6)
+    let schedules = [schedule("office-hours"), schedule("24x7")];
+    let intents = btree_map(id, (intent(), 0usize..4), 0..6);
+    (intents, schedules, zone()).prop_map(|(intents, schedules, zone)| {
+        let fleet = intents.into_iter().map(|(id, (intent, index))| {
+            let scheduled = schedules.get(index).cloned().map(Wanted::Scheduled);
+            let wanted = scheduled.unwrap_or(intent.wanted);
+            (id, Intent { wanted, zone: zone.clone(), ..intent })
+        });
+        fleet.collect()
+    })
 }
 
 /// The ways in which people differ.
@@ -100,6 +121,7 @@ enum Value {
 impl Style {
     fn file(self, intents: &BTreeMap<DeploymentId, Intent>) -> Vec<u8> {
         let mut out = String::from(if self.byte_order_mark { "\u{feff}" } else { "" });
+        out.push_str(&head(intents));
         out.push_str("deployments:");
         if intents.is_empty() {
             out.push_str(" {}");
@@ -124,12 +146,14 @@ impl Style {
     }
 
     fn entry(self, intent: &Intent) -> Value {
-        let Intent { account, name, wanted, protect, suspend, exception, .. } = intent;
-        let Wanted::Fixed(state) = wanted else { unreachable!("fixed states only") };
-        if self.short && *intent == Intent::fixed(*state) {
-            return Value::Word(state.to_string());
+        let Intent { account, name, wanted, protect, suspend, exception, prices, zone } = intent;
+        let (state, zone) = (word(wanted), zone.clone());
+        let bare = Intent { wanted: wanted.clone(), zone, ..Intent::fixed(Desired::Running) };
+        if self.short && *intent == bare {
+            return Value::Word(state);
         }
-        let mut keys = vec![("state", Value::Word(state.to_string()))];
+        let mut keys = vec![("state", Value::Word(state))];
+        keys.extend(prices.map(|prices| ("prices", Value::Word(amounts(prices)))));
         if !(self.short && account.as_str() == AccountId::DEFAULT) {
             keys.push(("account", self.text(account.as_str())));
         }
@@ -199,12 +223,12 @@ proptest! {
     #[test]
     fn what_is_asked_for_reads_back_however_it_is_written(intents in fleet(), style in style()) {
         let bytes = style.file(&intents);
-        let (manifest, _) = parse("f", &bytes, None).map_err(|report| {
+        let manifest = read(&bytes, &intents).map_err(|report| {
             TestCaseError::fail(format!("{report}\n{}", String::from_utf8_lossy(&bytes)))
         })?;
         prop_assert_eq!(&manifest.intents, &intents, "{}", String::from_utf8_lossy(&bytes));
         prop_assert_eq!(manifest.revision, revision(&bytes));
-        let (anew, _) = parse("f", written(&intents).as_bytes(), None).unwrap();
+        let anew = read(written(&intents).as_bytes(), &intents).unwrap();
         prop_assert_eq!(anew.intents, intents);
     }
 
@@ -213,6 +237,12 @@ proptest! {
         intents in fleet(),
         without in any::<prop::sample::Index>(),
     ) {
+        let fixed = |intent: &Intent| Intent {
+            wanted: Wanted::Fixed(Desired::Running),
+            ..intent.clone()
+        };
+        let intents: BTreeMap<_, _> =
+            intents.iter().map(|(id, intent)| (id.clone(), fixed(intent))).collect();
         let text = written(&intents);
         let mut known: Vec<_> = intents.values().map(|intent| intent.account.clone()).collect();
         known.push(AccountId::new("another"));
@@ -226,7 +256,8 @@ proptest! {
 
     #[test]
     fn no_file_panics_and_each_fault_is_inside_it(bytes in wrong(FILE)) {
-        if let Err(report) = parse("f", &bytes, None) {
+        let beside = |_: &str| Ok(include_bytes!("../../config/holidays.ics")[..].into());
+        if let Err(report) = parse_beside("f", &bytes, None, &beside) {
             prop_assert!(!report.problems.is_empty());
             prop_assert_eq!(outside(&report, &bytes), None);
             prop_assert!(!report.to_string().is_empty());

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper fails the test by panicking")]
 
 mod answers;
+mod calendars;
 mod desired;
 mod durations;
 mod ledger;
@@ -15,6 +16,7 @@ mod places;
 #[path = "../ledger/records.rs"]
 #[expect(dead_code, reason = "for tests of each kind of record")]
 mod records;
+mod schedules;
 #[path = "../api/server.rs"]
 #[expect(dead_code, reason = "no server misbehaves here")]
 mod server;

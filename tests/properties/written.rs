@@ -3,22 +3,28 @@
 use std::collections::BTreeMap;
 
 use evenkeel::keel::deployment::DeploymentId;
-use evenkeel::keel::intent::{Intent, Override, Suspend, Wanted};
+use evenkeel::keel::intent::{Intent, Override, Prices, Suspend, Wanted};
 use evenkeel::keel::time::Wall;
 use jiff::Timestamp;
+
+use super::schedules::section;
 
 /// Each key written out in block style; every text in quotes.
 pub(crate) fn written(intents: &BTreeMap<DeploymentId, Intent>) -> String {
     if intents.is_empty() {
         return "deployments: {}\n".to_owned();
     }
-    let mut out = String::from("deployments:\n");
+    let mut out = head(intents);
+    out.push_str("deployments:\n");
     for (id, intent) in intents {
-        let Intent { account, name, wanted, protect, suspend, exception, .. } = intent;
-        let Wanted::Fixed(state) = wanted else { unreachable!("fixed states only") };
+        let Intent { account, name, wanted, protect, suspend, exception, prices, .. } = intent;
+        let state = word(wanted);
         let account = quoted(account.as_str());
 
         out.push_str(&format!("  \"{id}\":\n    state: {state}\n    account: {account}\n"));
+        if let Some(prices) = prices {
+            out.push_str(&format!("    prices: {}\n", amounts(*prices)));
+        }
         out.push_str(&format!("    protect: {protect}\n"));
         if let Some(name) = name {
             out.push_str(&format!("    name: {}\n", quoted(name)));
@@ -38,6 +44,27 @@ pub(crate) fn written(intents: &BTreeMap<DeploymentId, Intent>) -> String {
         }
     }
     out
+}
+
+/// What stands before `deployments:`.
+pub(crate) fn head(intents: &BTreeMap<DeploymentId, Intent>) -> String {
+    let zone = intents.values().next().and_then(|intent| intent.zone.iana_name());
+    let zone = zone.map(|zone| format!("timezone: {zone}\n")).unwrap_or_default();
+    zone + &section(intents)
+}
+
+/// What stands behind `state:`.
+pub(crate) fn word(wanted: &Wanted) -> String {
+    match wanted {
+        Wanted::Fixed(state) => state.to_string(),
+        Wanted::Scheduled(schedule) => quoted(&schedule.name),
+    }
+}
+
+/// What stands behind `prices:`.
+pub(crate) fn amounts(prices: Prices) -> String {
+    let amount = |parts: u32| format!("{}.{:04}", parts / 10_000, parts % 10_000);
+    format!("{{ running: {}, stopped: {} }}", amount(prices.running), amount(prices.stopped))
 }
 
 /// To the millisecond, unlike `Wall`'s own text.

@@ -10,6 +10,8 @@ use evenkeel::keel::intent::Manifest;
 use evenkeel::keel::policy::{Policy, ScopeMode};
 use evenkeel::keel::record::{Carried, Record, Stamp};
 
+use crate::setup::OTHER_TYPE;
+
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A lie.
@@ -55,6 +57,10 @@ pub(crate) enum Lie {
     IgnoresProtect,
     /// `suspend` is not read.
     IgnoresSuspend,
+    /// `name` is not read.
+    IgnoresName,
+    /// Every type may be started and stopped.
+    IgnoresType,
     /// An override does not end.
     EndlessOverride,
     /// The window is counted from when the request leaves.
@@ -86,7 +92,7 @@ pub(crate) enum Lie {
 }
 
 impl Lie {
-    pub(crate) const ALL: [Self; 33] = [
+    pub(crate) const ALL: [Self; 35] = [
         Self::NoLateness,
         Self::NoSkew,
         Self::NoMargin,
@@ -106,6 +112,8 @@ impl Lie {
         Self::DeafToEdits,
         Self::IgnoresProtect,
         Self::IgnoresSuspend,
+        Self::IgnoresName,
+        Self::IgnoresType,
         Self::EndlessOverride,
         Self::WindowFromSend,
         Self::WallInsideBoot,
@@ -146,6 +154,7 @@ impl Lie {
                 policy.observe.interval = Some(12 * HOUR);
             }
             Self::ActsInObserveMode => policy.act.enforce = true,
+            Self::IgnoresType => policy.act.types.push(OTHER_TYPE.into()),
             _ => (),
         }
         policy
@@ -158,6 +167,7 @@ impl Lie {
             match self {
                 Self::IgnoresProtect => intent.protect = false,
                 Self::IgnoresSuspend => intent.suspend = None,
+                Self::IgnoresName => intent.name = None,
                 Self::EndlessOverride => {
                     if let Some(exception) = &mut intent.exception {
                         exception.until = exception.until.shifted(i64::from(u32::MAX));

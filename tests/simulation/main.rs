@@ -22,6 +22,8 @@ mod memory;
 mod network;
 mod oracle;
 mod process;
+#[path = "../../src/api/retry_after.rs"]
+mod retry_after;
 mod run;
 mod setup;
 mod trouble;
@@ -30,6 +32,9 @@ mod world;
 
 use std::sync::Mutex;
 use std::thread;
+
+// The file taken from the API client names it so.
+use evenkeel::keel;
 
 use fate::MENU;
 use generate::Every;

@@ -6,11 +6,12 @@ use evenkeel::keel::call::{Answer, Body, Call, CallId, Method, Outcome};
 use evenkeel::keel::decision::Permit;
 use evenkeel::keel::reconciler::Event;
 use evenkeel::keel::time::Mono;
+use evenkeel::simulator::Reply;
 
 use crate::fate::{Crash, Fate};
 use crate::generate::Choose;
 use crate::lie::Lie;
-use crate::setup::TIMEOUT;
+use crate::setup::{Story, TIMEOUT};
 use crate::wire;
 use crate::world::{Checked, What, World};
 
@@ -75,6 +76,10 @@ impl<C: Choose> World<'_, C> {
         }
         self.later(TIMEOUT, What::GiveUp(id));
         if let Some((Crash::InFlight, reboot)) = fate.crash {
+            // A compaction at the worst moment: the call under way is all that matters in it.
+            if self.setup.story == Story::Long && self.chooser.once_in(3) {
+                self.compact();
+            }
             self.crash(reboot);
         }
         Ok(())
@@ -96,7 +101,9 @@ impl<C: Choose> World<'_, C> {
             self.after_post(&call, reply.status);
         }
         let waits = !over && generation == self.generation;
-        match (wire::outcome(&call, &reply), fate.back) {
+        let reply = if call.method() == Method::List { self.lagging(reply) } else { reply };
+        let wall = self.clocks.now(self.time).wall;
+        match (wire::outcome(&call, &reply, wall), fate.back) {
             (Some(outcome), Some(back)) if waits => {
                 let delay = u64::try_from(reply.delay.as_millis()).unwrap();
                 self.later(delay + back, What::Answer(id, outcome));
@@ -107,6 +114,18 @@ impl<C: Choose> World<'_, C> {
             _ => (),
         }
         Ok(())
+    }
+
+    /// The list is made now and then, not for each call.
+    fn lagging(&mut self, reply: Reply) -> Reply {
+        if self.setup.list_lags && !self.calm && self.chooser.once_in(2) {
+            if let Some(earlier) = &self.list {
+                return earlier.clone();
+            }
+        } else if reply.status == 200 {
+            self.list = Some(reply.clone());
+        }
+        reply
     }
 
     pub(crate) fn answer(&mut self, id: CallId, outcome: Outcome) -> Checked {

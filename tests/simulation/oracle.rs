@@ -10,6 +10,7 @@ use evenkeel::keel::deployment::{Action, DeploymentId, Desired};
 use evenkeel::keel::intent::{Manifest, Wanted};
 use evenkeel::keel::policy::{Policy, ScopeMode};
 use evenkeel::keel::time::Wall;
+use evenkeel::simulator::Deployment;
 
 /// A day less what clocks may be wrong by: for so long at least a widening must be kept.
 const WIDENED: u64 = 86_400_000 - 600_000;
@@ -34,6 +35,8 @@ pub(crate) struct Oracle {
     fresh: u64,
     enforce: bool,
     types: Vec<Arc<str>>,
+    /// Each deployment's name and type.
+    known: BTreeMap<String, (String, String)>,
     manifest: Option<Arc<Manifest>>,
     seen: BTreeMap<DeploymentId, Seen>,
     acted: BTreeMap<DeploymentId, Acted>,
@@ -54,7 +57,7 @@ pub(crate) struct Oracle {
 type Checked = Result<(), String>;
 
 impl Oracle {
-    pub(crate) fn new(policy: &Policy) -> Self {
+    pub(crate) fn new(policy: &Policy, deployments: &[Deployment]) -> Self {
         let honest = evenkeel::keel::policy::Limits::default();
         let requests = |method| policy.limits.of(method).requests as usize;
         let window = |method| u64::try_from(honest.of(method).per.as_millis()).unwrap();
@@ -65,6 +68,10 @@ impl Oracle {
             fresh: u64::try_from(policy.observe.confirm_within.as_millis()).unwrap() * 1003 / 1000,
             enforce: policy.act.enforce,
             types: policy.act.types.clone(),
+            known: deployments
+                .iter()
+                .map(|one| (one.id.clone(), (one.name.clone(), one.kind.clone())))
+                .collect(),
             manifest: None,
             seen: BTreeMap::new(),
             acted: BTreeMap::new(),
@@ -140,7 +147,13 @@ impl Oracle {
         if intent.protect && desired == Desired::Stopped {
             return Err("protected".to_owned());
         }
-        assert!(!self.types.is_empty());
+        let (name, kind) = self.known.get(id.as_str()).ok_or("there is no such deployment")?;
+        if intent.name.as_deref().is_some_and(|wanted| wanted != name) {
+            return Err(format!("its name is {name}"));
+        }
+        if !self.types.iter().any(|allowed| **allowed == **kind) {
+            return Err(format!("its type is {kind}"));
+        }
         let seen = self.seen.get(id).ok_or("never seen")?;
         let opposite = match action {
             Action::Start => "stopped",

@@ -11,7 +11,7 @@ use evenkeel::keel::policy::ScopeMode;
 
 use crate::generate::{Choose, Given, Seeded, shrink};
 use crate::lie::Lie;
-use crate::setup::{IDS, Setup, Story};
+use crate::setup::{IDS, OTHER_TYPE, Setup, Story};
 use crate::world::{Checked, What, World};
 
 const HOUR: u64 = 3_600_000;
@@ -179,10 +179,13 @@ impl<C: Choose> World<'_, C> {
         for (id, intent) in &self.file.intents {
             let Wanted::Fixed(desired) = intent.wanted else { unreachable!("fixed states only") };
             let protected = intent.protect && desired == Desired::Stopped;
-            let status = &self.service.deployment(id.as_str()).unwrap().status;
+            let deployment = self.service.deployment(id.as_str()).unwrap();
+            let (status, kind) = (&deployment.status, &deployment.kind);
+            let other = intent.name.as_deref().is_some_and(|name| name != deployment.name);
+            let left = other || kind == OTHER_TYPE || intent.suspend.is_some();
             let turned = self.turned.get(id.as_str()).copied().unwrap_or_default();
             let contested = turned >= self.setup.policy.guards.contested_reversals;
-            if protected || intent.suspend.is_some() || contested || status == desired.as_str() {
+            if protected || left || contested || status == desired.as_str() {
                 continue;
             }
             let view = self.keel.as_ref().map(|keel| keel.view(self.clocks.now(self.time)));

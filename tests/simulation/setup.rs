@@ -11,6 +11,9 @@ use crate::lie::Lie;
 /// The least id first, so that a trace reads well.
 pub(crate) const IDS: [&str; 3] = ["alpha", "beta", "gamma"];
 
+/// A type that may not be started and stopped.
+pub(crate) const OTHER_TYPE: &str = "serverless";
+
 /// So long there is trouble in a world, in milliseconds.
 pub(crate) const HALF_DAY: u64 = 12 * 3_600_000;
 pub(crate) const WEEK: u64 = 14 * HALF_DAY;
@@ -44,6 +47,8 @@ pub(crate) struct Setup {
     pub(crate) incidents: u64,
     /// Whether somebody turns back what a start or stop did, soon after.
     pub(crate) hostile: bool,
+    /// Whether the list shows what was rather than what is.
+    pub(crate) list_lags: bool,
     /// Whether another client uses the same key.
     pub(crate) foreign: bool,
     /// How much faster than true the monotonic clock runs, in parts of a million.
@@ -81,6 +86,7 @@ impl Setup {
             read_trouble: chooser.pick(&[0, 8, 40]),
             incidents: chooser.pick(&[100, 30, 10]) * 60_000,
             hostile: chooser.below(3) > 0,
+            list_lags: chooser.once_in(3),
             foreign: chooser.once_in(3),
             fast: chooser.pick(&[0, -2000, 2000]),
             stormy,
@@ -109,6 +115,7 @@ impl Setup {
             read_trouble: 0,
             incidents: 0,
             hostile: true,
+            list_lags: false,
             foreign: false,
             fast: 2000,
             stormy: 0,
@@ -128,7 +135,11 @@ fn service(chooser: &mut impl Choose, deployments: usize, account: bool) -> Opti
     let mut options = Options { deployments: vec![], ..Options::default() };
     for id in IDS.iter().take(deployments) {
         let status = chooser.pick(&["running", "stopped"]);
-        options.deployments.push(Deployment::new(*id, status));
+        let mut deployment = Deployment::new(*id, status);
+        if chooser.once_in(15) {
+            deployment.kind = OTHER_TYPE.to_owned();
+        }
+        options.deployments.push(deployment);
     }
     options.list = chooser.once_in(2);
     options.seed = chooser.below(1 << 30) as u64;
@@ -141,7 +152,7 @@ fn service(chooser: &mut impl Choose, deployments: usize, account: bool) -> Opti
     options.retry_after = chooser.pick(&[
         RetryAfter::Absent,
         RetryAfter::Seconds,
-        RetryAfter::Seconds,
+        RetryAfter::Date,
         RetryAfter::Garbage,
     ]);
     options.start_delay = Duration::from_secs(chooser.pick(&[1, 60, 900]));

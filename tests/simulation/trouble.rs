@@ -206,6 +206,11 @@ impl<C: Choose> World<'_, C> {
             if self.chooser.once_in(10) {
                 intent.suspend = Some(Suspend { reason: "because".into(), until: None });
             }
+            intent.name = match self.chooser.below(12) {
+                10 => Some("another".into()),
+                11 => Some(self.service.deployment(id).unwrap().name.clone().into()),
+                _ => None,
+            };
             if self.chooser.once_in(8) {
                 let minutes = 30 * i64::try_from(self.chooser.below(10)).unwrap() - 30;
                 let until = wall.shifted(minutes * 60_000);

@@ -1,10 +1,11 @@
 //! Calls and answers between the keel and the simulated service, without a socket.
 
-use std::time::Duration;
-
 use evenkeel::keel::call::{Body, Call, CallId, Outcome, Request};
 use evenkeel::keel::deployment::{DeploymentId, Facts, Status};
+use evenkeel::keel::time::Wall;
 use evenkeel::simulator::{self, Delivery, Reply};
+
+use crate::retry_after;
 
 /// The request of a call, as the service sees it.
 pub(crate) fn request(call: &Call, id: CallId) -> simulator::Call {
@@ -18,19 +19,16 @@ pub(crate) fn request(call: &Call, id: CallId) -> simulator::Call {
     simulator::Call::of(method, deployment).authorized("key", "secret").identified(id.to_string())
 }
 
-/// What a client makes of a reply; `None`: the answer was lost on its way.
-pub(crate) fn outcome(call: &Call, reply: &Reply) -> Option<Outcome> {
+/// What a client makes of a reply at `now`, by its own wall clock; `None`: the answer was lost on
+/// its way.
+pub(crate) fn outcome(call: &Call, reply: &Reply, now: Wall) -> Option<Outcome> {
     match reply.delivery {
         Delivery::Answered => (),
         Delivery::Lost | Delivery::Reset => return None,
     }
-    let seconds = reply.header("retry-after").and_then(|text| text.parse().ok());
-    let code = reply.status;
-    Some(Outcome::Answered {
-        code,
-        retry_after: seconds.map(Duration::from_secs),
-        body: body(call, reply),
-    })
+    let waits = reply.header("retry-after").map(str::as_bytes);
+    let retry_after = retry_after::resolve(waits, reply.header("date").map(str::as_bytes), now);
+    Some(Outcome::Answered { code: reply.status, retry_after, body: body(call, reply) })
 }
 
 fn body(call: &Call, reply: &Reply) -> Body {

@@ -10,7 +10,7 @@ use evenkeel::keel::history::History;
 use evenkeel::keel::intent::Manifest;
 use evenkeel::keel::reconciler::{Event, Reconciler, Replay};
 use evenkeel::ledger::Ledger;
-use evenkeel::simulator::Service;
+use evenkeel::simulator::{Reply, Service};
 
 use crate::disk::{Disk, Found};
 use crate::fate::LATENESS;
@@ -78,6 +78,8 @@ pub(crate) struct World<'a, C> {
     wake_at: Option<u64>,
     pub(crate) flights: BTreeMap<CallId, Flight>,
     pub(crate) cache: BTreeMap<String, Outcome>,
+    /// The list as the service last made it.
+    pub(crate) list: Option<Reply>,
     trace: Option<Vec<String>>,
     /// What went wrong, by kind, and how often.
     pub(crate) faults: BTreeMap<&'static str, u64>,
@@ -90,7 +92,7 @@ impl<'a, C: Choose> World<'a, C> {
             service: Service::new(setup.service.clone()),
             clocks: Clocks::new(setup.fast, setup.lie),
             disk: Disk::new(setup.story == Story::Long, setup.lie),
-            oracle: Oracle::new(&setup.policy),
+            oracle: Oracle::new(&setup.policy, &setup.service.deployments),
             keel: None,
             ledger: None,
             file: empty.clone(),
@@ -107,6 +109,7 @@ impl<'a, C: Choose> World<'a, C> {
             wake_at: None,
             flights: BTreeMap::new(),
             cache: BTreeMap::new(),
+            list: None,
             trace: traced.then(Vec::new),
             faults: BTreeMap::new(),
             setup,

@@ -1,0 +1,137 @@
+//! The mass-stop guard: which stops an edit brings, what they are called, and when they are held.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::almanac::Almanac;
+use super::deployment::{DeploymentId, Status};
+use super::intent::{Intent, Manifest};
+use super::policy::StopLimit;
+use super::record::Stamp;
+use super::time::Wall;
+
+/// The deployments that `after` asks to be stopped at `at` and `before` did not: a schedule that
+/// was in force before and stops them by itself is no edit. Without a file in force before, all
+/// that `after` asks to be stopped.
+pub fn mass_stop(before: Option<&Manifest>, after: &Manifest, at: Wall) -> BTreeSet<DeploymentId> {
+    let mut almanac = Almanac::default();
+    let mut stops = |intent: &Intent| is_stop(intent, at, &mut almanac);
+    let fresh = |(id, intent): &(&DeploymentId, &Intent)| {
+        let was = before.and_then(|before| before.intents.get(*id));
+        stops(intent) && !was.is_some_and(&mut stops)
+    };
+    after.intents.iter().filter(fresh).map(|(id, _)| id.clone()).collect()
+}
+
+/// Whether `intent` asks for a stop at `at`, by the file alone: how long starts take is not in it.
+pub(super) fn is_stop(intent: &Intent, at: Wall, almanac: &mut Almanac) -> bool {
+    let phase = |schedule: &_| almanac.phase(schedule, at);
+    intent.resolve_with(at, Duration::ZERO, phase).stops(intent.protect)
+}
+
+/// What the change that stops `ids` is called, to be acknowledged by: CRC-32 over the sorted ids,
+/// each followed by a line feed, in 8 hexadecimal digits.
+pub fn change_id(ids: &BTreeSet<DeploymentId>) -> Arc<str> {
+    let mut checksum = crc32fast::Hasher::new();
+    for id in ids {
+        checksum.update(id.as_str().as_bytes());
+        checksum.update(b"\n");
+    }
+    format!("{:08x}", checksum.finalize()).into()
+}
+
+/// What people can do about a change that is held, in Git alone.
+pub fn way_out(change: &str) -> String {
+    format!(
+        "`acknowledge: {change}` at the top of the desired file lets it through, or take the \
+         change back"
+    )
+}
+
+/// A change that is held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Since when.
+    pub at: Stamp,
+    /// Its id.
+    pub change: Arc<str>,
+    /// The deployments that it stops. One record, however many: half a hold would be none.
+    pub stops: BTreeSet<DeploymentId>,
+}
+
+/// A line of the ledger about the guard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "k", rename_all = "snake_case")]
+pub enum Guarded {
+    /// From now on this change is held, and no other.
+    Held(Hold),
+    /// It is held no longer.
+    Released {
+        /// When.
+        at: Stamp,
+        /// Its id.
+        change: Arc<str>,
+        /// Why.
+        why: Release,
+    },
+}
+
+/// Why a change is held no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Release {
+    /// The desired file acknowledges it.
+    Acknowledged,
+    /// An edit took it back, or enough of it.
+    TakenBack,
+    /// What is left of it is within `guards.stops`.
+    WithinLimits,
+}
+
+impl Release {
+    /// For people: it is let go because …
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "the desired file acknowledges it",
+            Self::TakenBack => "it was taken back",
+            Self::WithinLimits => "what is left of it is within `guards.stops`",
+        }
+    }
+}
+
+/// What this process knows of the change that is held. The ledger holds it; this only counts.
+#[derive(Clone, Debug, Default)]
+pub struct Holding {
+    /// Its stops, less those of deployments that were seen stopped.
+    pub(super) open: BTreeSet<DeploymentId>,
+    /// Those of `open` that nobody has looked at yet, or tried to.
+    pub(super) unseen: BTreeSet<DeploymentId>,
+    /// Deployments that the file names.
+    pub(super) fleet: usize,
+    /// Whether it was told. Not before it is certain: a fleet that is parked already is no alarm.
+    pub(super) told: bool,
+}
+
+impl Holding {
+    /// Whether the stop of `id` is held.
+    pub fn holds(&self, id: &DeploymentId) -> bool {
+        self.open.contains(id)
+    }
+
+    /// A status was seen: what is stopped already needs no stop.
+    pub(super) fn seen(&mut self, id: &DeploymentId, status: &Status) {
+        self.unseen.remove(id);
+        if *status == Status::Stopped {
+            self.open.remove(id);
+        }
+    }
+
+    /// Whether more looking cannot bring it within `limit`, or there is nothing left to look at.
+    pub(super) fn is_certain(&self, limit: StopLimit) -> bool {
+        let seen = self.open.len() - self.unseen.len();
+        self.unseen.is_empty() || limit.is_exceeded(seen, self.fleet)
+    }
+}
