@@ -367,11 +367,9 @@ impl Reconciler {
             }
             self.list(&id, now, decision);
             loop {
-                let account = self.accounts.get(&id);
-                let busy = |account: &&Account| {
-                    !account.is_busy(now.mono, self.policy.observe.concurrency)
-                };
-                let turn = account.filter(busy).and_then(|account| account.whose_turn(now.mono));
+                let free = |one: &&Account| !one.is_busy(now.mono, self.policy.observe.concurrency);
+                let account = self.accounts.get(&id).filter(free);
+                let turn = account.and_then(|one| one.whose_turn(now.mono));
                 let Some(deployment) = turn else { break };
                 self.visit(&deployment, now, decision, |_, _| ());
             }
