@@ -159,8 +159,9 @@ fn explain_reads_the_ledger_where_no_daemon_answers() {
     assert!(text(&output).contains("  answer    201 at "), "{}", text(&output));
     assert_eq!(std::fs::read(&path).unwrap(), ledger);
     let output = explain("w41b11c0", &["--at", "2020-02-02", "--output", "json"]);
-    assert_eq!(links(&output), "file rule seen sent budget");
+    assert_eq!(links(&output), "wanted file rule seen sent budget");
     assert!(text(&output).contains("the ledger remembers since "), "{}", text(&output));
+    assert!(text(&explain("w41b11c0", &[])).contains("seen      stopped, first at "));
     let output = explain("w41b11c0", &["--at", "2100-01-01", "--output", "json"]);
     assert_eq!(links(&output), "file rule then");
     assert_eq!(explain("nobody", &[]).status.code(), Some(2));
