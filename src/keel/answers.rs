@@ -105,14 +105,14 @@ impl Desk<'_> {
             }
             Outcome::Answered { code: 200, body: Body::Deployment(facts), .. } => {
                 let fault = format!("the answer is about deployment `{}`", facts.id);
-                self.read_failed(member, Trouble::Other(fault.into()));
+                self.failed(member, Trouble::Other(fault.into()));
             }
             Outcome::Answered { code: 401, .. } => (),
-            Outcome::Answered { code: 404, .. } => self.read_failed(member, Trouble::NotFound),
-            Outcome::Answered { code: 403, .. } => self.read_failed(member, Trouble::Forbidden),
+            Outcome::Answered { code: 404, .. } => self.failed(member, Trouble::NotFound),
+            Outcome::Answered { code: 403, .. } => self.failed(member, Trouble::Forbidden),
             Outcome::Answered { .. } | Outcome::Unanswered(_) | Outcome::NeverLeft(_) => {
                 let fault = fault(&answer.outcome).unwrap_or_else(|| "no status in it".into());
-                self.read_failed(member, Trouble::Other(fault));
+                self.failed(member, Trouble::Other(fault));
             }
         }
         let interval = self.interval(member);
@@ -127,11 +127,14 @@ impl Desk<'_> {
         cadence::next_turn(self.now.mono, self.interval(member), member.seed)
     }
 
-    fn read_failed(&mut self, member: &mut Member, trouble: Trouble) {
-        let count = member.failing.as_ref().map_or(0, |failing| failing.count) + 1;
-        if count == 1 {
+    fn failed(&mut self, member: &mut Member, trouble: Trouble) {
+        if member.failing.is_none() {
             member.since.reachable = self.now.wall;
         }
+        // Reads that fail after a start that never left are counted as reads.
+        let unsent = |trouble: &Trouble| matches!(trouble, Trouble::Unsent(..));
+        let alike = |before: &&Failing| unsent(&before.trouble) == unsent(&trouble);
+        let count = member.failing.as_ref().filter(alike).map_or(0, |before| before.count) + 1;
         let delay = cadence::retry_delay(&self.policy.act, count, member.seed);
         member.failing = Some(Failing { trouble, count, retry_at: self.now.mono + delay });
     }
@@ -216,7 +219,9 @@ impl Desk<'_> {
             Fate::Answered { .. } => member.poll_at = now + pause,
             Fate::NeverLeft => {
                 let fault = fault(&answer.outcome).unwrap_or_else(|| "not sent".into());
-                self.read_failed(member, Trouble::Other(fault));
+                if let Some(action) = call.action() {
+                    self.failed(member, Trouble::Unsent(action, fault));
+                }
             }
         }
     }

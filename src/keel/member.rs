@@ -10,7 +10,7 @@ use super::plan::Reason;
 use super::record::Past;
 use super::time::{Mono, Now, Wall};
 
-/// Why the last read gave no status.
+/// Why the last call came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// 404.
@@ -19,9 +19,11 @@ pub enum Trouble {
     Forbidden,
     /// Anything else: another status code, a body that is no status, a failure of the network.
     Other(Arc<str>),
+    /// It was no read: a start or stop never left.
+    Unsent(Action, Arc<str>),
 }
 
-/// Reads that failed in a row.
+/// Calls that failed in a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failing {
     /// What the last one met.

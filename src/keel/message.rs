@@ -142,12 +142,13 @@ fn backing_off(member: &Member, judgement: Judgement, context: Context<'_>, now:
     }
 }
 
-/// Why it could not be read.
+/// What could not be done, and why.
 pub fn failure(failing: &Failing) -> Arc<str> {
     let text = match &failing.trouble {
         Trouble::NotFound => "the API does not know it (HTTP 404)",
         Trouble::Forbidden => "the API refuses it to this key (HTTP 403)",
         Trouble::Other(text) => text,
+        Trouble::Unsent(action, text) => return format!("the {action} never left: {text}").into(),
     };
     match failing.count {
         1 => format!("could not be read: {text}").into(),

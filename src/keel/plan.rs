@@ -193,7 +193,7 @@ pub fn judge(member: &Member, context: Context<'_>) -> Judgement {
     match trouble {
         Some(Trouble::NotFound) => return resting(Reason::NotFound),
         Some(Trouble::Forbidden) => return resting(Reason::Forbidden),
-        Some(Trouble::Other(_)) | None => (),
+        Some(Trouble::Other(_) | Trouble::Unsent(..)) | None => (),
     }
     let Some(observation) = &member.observation else {
         return resting(if trouble.is_some() { Reason::BackingOff } else { Reason::Unobserved });

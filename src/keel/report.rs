@@ -6,7 +6,7 @@ use super::account::List;
 use super::budget::Verdict;
 use super::call::{Call, Method, Request};
 use super::deployment::{AccountId, Action};
-use super::member::Member;
+use super::member::{Member, Trouble};
 use super::message;
 use super::plan::{self, Context, Judgement, Need, Reason};
 use super::policy::ScopeMode;
@@ -201,7 +201,11 @@ fn conditions(member: &Member, reason: Reason, message: &Arc<str>) -> Vec<Condit
     let open = reason == Reason::Unobserved || reason == Reason::Suspended;
     let synced = if open { "Unknown".to_owned() } else { word(reason == Reason::InSync) };
     let (reachable, why, text) = match (&member.failing, &member.observation) {
-        (Some(failing), _) => (word(false), "ReadFailed", message::failure(failing)),
+        (Some(failing), _) => {
+            let unsent = matches!(failing.trouble, Trouble::Unsent(..));
+            let why = if unsent { "NeverLeft" } else { "ReadFailed" };
+            (word(false), why, message::failure(failing))
+        }
         (None, None) => ("Unknown".to_owned(), "Unobserved", "not read yet".into()),
         (None, Some(_)) => (word(true), "ReadSucceeded", "the last read gave a status".into()),
     };
