@@ -8,4 +8,3 @@
 
 mod desired;
 mod golden;
-mod rendered;
