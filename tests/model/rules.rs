@@ -25,6 +25,9 @@ pub(crate) const LATENESS: u8 = 2;
 /// How old a look may be when the start or stop that it leads to leaves, in ticks.
 pub(crate) const CONFIRM: u8 = 1;
 
+/// How long from one routine look at a deployment to the next, in ticks.
+pub(crate) const POLL: u8 = 3;
+
 /// How long a deployment takes to start or stop, in ticks.
 pub(crate) const PASSAGE: u8 = 2;
 
@@ -44,6 +47,10 @@ pub(crate) enum Lie {
     IgnoresSendBy,
     /// The window is taken for shorter than it is.
     ShortWindow,
+    /// The window is taken for much longer than it is.
+    LongWindow,
+    /// Nobody looks for a long time.
+    LazyPolls,
     /// The limit of the account is taken for one of each deployment.
     NarrowScope,
     /// A replay leaves out what the last process recorded.
@@ -51,13 +58,15 @@ pub(crate) enum Lie {
 }
 
 impl Lie {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::NoLateness,
         Self::RefundOnTimeout,
         Self::ForgetsOpen,
         Self::LostSync,
         Self::IgnoresSendBy,
         Self::ShortWindow,
+        Self::LongWindow,
+        Self::LazyPolls,
         Self::NarrowScope,
         Self::ShortReplay,
     ];
@@ -109,15 +118,20 @@ impl Rules {
         let limits = &mut policy.limits;
         let narrow = !wide || lie == Lie::NarrowScope;
         limits.scope = if narrow { ScopeMode::Deployment } else { ScopeMode::Account };
-        let window = ticks(if lie == Lie::ShortWindow { WINDOW - 1 } else { WINDOW });
+        let window = ticks(match lie {
+            Lie::ShortWindow => WINDOW - 1,
+            Lie::LongWindow => 6 * WINDOW,
+            _ => WINDOW,
+        });
         let limit = |requests| Limit { requests: u32::try_from(requests).unwrap(), per: window };
         (limits.start, limits.stop, limits.status) = (limit(ACTS), limit(ACTS), limit(READS));
         // The model's clocks agree to the tick, so these two have nothing to make up for.
         (limits.margin, limits.clock_skew) = (Duration::ZERO, Duration::ZERO);
         limits.lateness = ticks(if lie == Lie::NoLateness { 0 } else { LATENESS });
         let observe = &mut policy.observe;
+        let poll = if lie == Lie::LazyPolls { 100 } else { POLL };
         (observe.list, observe.reserve) = (false, 1);
-        (observe.interval, observe.confirm_within) = (Some(ticks(3)), ticks(CONFIRM));
+        (observe.interval, observe.confirm_within) = (Some(ticks(poll)), ticks(CONFIRM));
         let act = &mut policy.act;
         (act.backoff_initial, act.backoff_max) = (ticks(1), ticks(2));
         act.settle_timeout = ticks(WINDOW);

@@ -94,40 +94,45 @@ impl State {
     /// The state after a step.
     pub(crate) fn step(&self, rules: &Rules, met: &Met, step: Step) -> Self {
         let mut next = self.clone();
+        next.take(rules, met, step);
+        next.imprint(self);
+        next
+    }
+
+    /// Takes a step, and leaves the keel's imprint as it was.
+    pub(crate) fn take(&mut self, rules: &Rules, met: &Met, step: Step) {
         match step {
-            Step::Tick => next.pass(rules),
-            Step::Leave(id) => next.leave(id),
+            Step::Tick => self.pass(rules),
+            Step::Leave(id) => self.leave(id),
             Step::Refuse(id) => {
-                next.spent.refused += 1;
-                next.end(rules, id, Outcome::NeverLeft("".into()));
+                self.spent.refused += 1;
+                self.end(rules, id, Outcome::NeverLeft("".into()));
             }
-            Step::Lapse(id) => next.end(rules, id, Outcome::NeverLeft("".into())),
+            Step::Lapse(id) => self.end(rules, id, Outcome::NeverLeft("".into())),
             Step::Serve(id) => {
-                next.arrive(rules, met, id);
-                next.answer(rules, id);
+                self.arrive(rules, met, id);
+                self.answer(rules, id);
             }
-            Step::Arrive(id) => next.arrive(rules, met, id),
-            Step::Answer(id) => next.answer(rules, id),
-            Step::GiveUp(id) => next.give_up(rules, id),
-            Step::Crash(crash) => next.crash(rules, crash),
-            Step::Up => next.up(rules),
+            Step::Arrive(id) => self.arrive(rules, met, id),
+            Step::Answer(id) => self.answer(rules, id),
+            Step::GiveUp(id) => self.give_up(rules, id),
+            Step::Crash(crash) => self.crash(rules, crash),
+            Step::Up => self.up(rules),
             Step::Foreign(place) => {
-                next.spent.foreign += 1;
-                next.foreign(rules, place);
+                self.spent.foreign += 1;
+                self.foreign(rules, place);
             }
             Step::Drift(place) => {
-                next.spent.drifts += 1;
-                let truth = &mut next.places[place].truth;
+                self.spent.drifts += 1;
+                let truth = &mut self.places[place].truth;
                 *truth = truth.settled().map_or(*truth, |now| Truth::of(turned(now)));
             }
             Step::Edit(place) => {
-                next.spent.edits += 1;
-                next.places[place].desired = turned(next.places[place].desired);
-                next.read_file(rules);
+                self.spent.edits += 1;
+                self.places[place].desired = turned(self.places[place].desired);
+                self.read_file(rules);
             }
         }
-        next.imprint(self);
-        next
     }
 
     fn imprint(&mut self, before: &Self) {
