@@ -9,9 +9,10 @@
 mod client;
 mod connect;
 mod outcome;
-mod retry_after;
+pub mod retry_after;
 mod transport;
-mod wire;
+pub mod wire;
 
 pub use client::{Client, Credentials, Options};
+pub use outcome::in_time;
 pub use transport::{BuildError, plain_client};

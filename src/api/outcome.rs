@@ -91,7 +91,7 @@ pub(super) async fn answered(
 
 /// What an answer shows was so when it was made. A process that was stopped, or whose machine was
 /// suspended, finds it after any time, and a timer that does not count suspend lets it pass.
-pub(super) fn in_time(outcome: Outcome, took: Duration, timeout: Duration) -> Outcome {
+pub fn in_time(outcome: Outcome, took: Duration, timeout: Duration) -> Outcome {
     match outcome {
         Outcome::Answered { code, retry_after, body: Body::Deployment(_) | Body::Fleet { .. } }
             if took > timeout =>

@@ -19,7 +19,7 @@ const DATES: [&str; 3] =
 
 /// How long an answer asks to wait, from now: of several values the longest. Dates are counted from
 /// the answer's own `Date`, or from `now` where it has none. Absent, past or garbage: `None`.
-pub(super) fn resolve<'a>(
+pub fn resolve<'a>(
     values: impl IntoIterator<Item = &'a [u8]>,
     date: Option<&[u8]>,
     now: Wall,

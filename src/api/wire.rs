@@ -76,7 +76,7 @@ fn object(bytes: &[u8]) -> Result<&[u8], String> {
 }
 
 /// Reads a 2xx to a status call: it must be the object, and about `asked`.
-pub(super) fn deployment(bytes: &[u8], asked: &DeploymentId) -> Body {
+pub fn deployment(bytes: &[u8], asked: &DeploymentId) -> Body {
     let read = object(bytes)
         .and_then(|bytes| serde_json::from_slice(bytes).map_err(|error| error.to_string()));
     match read.and_then(Deployment::facts) {
@@ -92,7 +92,7 @@ pub(super) fn deployment(bytes: &[u8], asked: &DeploymentId) -> Body {
 }
 
 /// Reads a 2xx to a list call: a bare array.
-pub(super) fn fleet(bytes: &[u8]) -> Body {
+pub fn fleet(bytes: &[u8]) -> Body {
     match serde_json::from_slice::<Vec<Entry>>(bytes) {
         Ok(list) => {
             let all = list.len();
@@ -111,7 +111,7 @@ pub(super) fn fleet(bytes: &[u8]) -> Body {
 }
 
 /// The `code` in the body of a refusal.
-pub(super) fn code(bytes: &[u8]) -> Option<Arc<str>> {
+pub fn code(bytes: &[u8]) -> Option<Arc<str>> {
     let code = match serde_json::from_slice::<Refusal>(object(bytes).ok()?).ok()?.code {
         Code::Text(text) => text,
         Code::Number(number) => number.to_string(),

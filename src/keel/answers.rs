@@ -129,10 +129,13 @@ impl Desk<'_> {
 
     fn failed(&mut self, member: &mut Member, trouble: Trouble) {
         self.holding.unseen.remove(&member.id);
-        let count = member.failing.as_ref().map_or(0, |failing| failing.count) + 1;
-        if count == 1 {
+        if member.failing.is_none() {
             member.since.reachable = self.now.wall;
         }
+        let unsent = |trouble: &Trouble| matches!(trouble, Trouble::NotSent(..));
+        let before = member.failing.as_ref();
+        let alike = before.filter(|before| unsent(&before.trouble) == unsent(&trouble));
+        let count = alike.map_or(0, |before| before.count) + 1;
         let delay = cadence::retry_delay(&self.policy.act, count, member.seed);
         member.failing = Some(Failing { trouble, count, retry_at: self.now.mono + delay });
     }

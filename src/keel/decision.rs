@@ -76,6 +76,10 @@ impl Decision {
 
     /// Whether the records must reach the disk now: something will be sent, or a record holds calls
     /// back. One that only narrows what is already durable may wait for the next sync.
+    ///
+    /// What is sent has a reservation, which holds back; so the second condition implies the first.
+    /// That one is the second wall: whatever becomes of the records' kinds, nothing is sent before
+    /// what was decided with it is durable.
     pub fn is_urgent(&self) -> bool {
         let sends = |effect: &Effect| match effect {
             Effect::Send(_) => true,

@@ -28,9 +28,6 @@ const CONFIRM_RESERVE: u32 = 2;
 /// not become a busy loop.
 const STEP: Duration = Duration::from_millis(50);
 
-/// How often a read that waits for a slot looks whether one was handed back.
-const RECHECK: Duration = Duration::from_secs(1);
-
 /// All that one deployment's next step depends on and adds to.
 pub(super) struct Desk<'a> {
     pub(super) policy: &'a Policy,
@@ -239,8 +236,6 @@ impl Desk<'_> {
                 None
             }
             Verdict::Open | Verdict::InFlight => Some(now),
-            // A call under way may hand its slot back.
-            Verdict::Until(at) if self.account.in_flight > 0 => Some(at.min(now + RECHECK)),
             Verdict::Until(at) => Some(at),
         }
     }

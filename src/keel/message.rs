@@ -194,8 +194,8 @@ pub fn failure(failing: &Failing) -> Arc<str> {
         Trouble::NotFound => ("could not be read", "the API does not know it (HTTP 404)"),
         Trouble::Forbidden => ("could not be read", "the API refuses it to this key (HTTP 403)"),
         Trouble::Other(text) => ("could not be read", &**text),
-        Trouble::NotSent(Action::Start, text) => ("could not be started", &**text),
-        Trouble::NotSent(Action::Stop, text) => ("could not be stopped", &**text),
+        Trouble::NotSent(Action::Start, text) => ("the start never left", &**text),
+        Trouble::NotSent(Action::Stop, text) => ("the stop never left", &**text),
     };
     match failing.count {
         1 => format!("{what}: {text}").into(),

@@ -349,7 +349,10 @@ impl Reconciler {
                 });
             }
         }
-        if was_refused != self.accounts.get(&id).map(|account| account.refused.is_some()) {
+        let is_refused = self.accounts.get(&id).map(|account| account.refused.is_some());
+        // A slot that is handed back may be what another one waits for.
+        let shared = self.history.is_wide(&id, open.call.method(), now.mono);
+        if was_refused != is_refused || (shared && answer.outcome.fate() == Fate::NeverLeft) {
             self.visit_all(&id, now, decision);
         }
     }

@@ -8,7 +8,7 @@ use super::budget::Verdict;
 use super::call::{Call, Method, Request};
 use super::deployment::{AccountId, Action};
 use super::line::Standing;
-use super::member::Member;
+use super::member::{Member, Trouble};
 use super::message;
 use super::plan::{self, Context, Judgement, Need, Reason};
 use super::policy::ScopeMode;
@@ -257,7 +257,11 @@ fn conditions(member: &Member, reason: Reason, message: &Arc<str>) -> Vec<Condit
     };
     let synced = reason.synced().map_or_else(|| "Unknown".to_owned(), word);
     let (reachable, why, text) = match (&member.failing, &member.observation) {
-        (Some(failing), _) => (word(false), "ReadFailed", message::failure(failing)),
+        (Some(failing), _) => {
+            let unsent = matches!(failing.trouble, Trouble::NotSent(..));
+            let why = if unsent { "NeverLeft" } else { "ReadFailed" };
+            (word(false), why, message::failure(failing))
+        }
         (None, None) => ("Unknown".to_owned(), "Unobserved", "not read yet".into()),
         (None, Some(_)) => (word(true), "ReadSucceeded", "the last read gave a status".into()),
     };

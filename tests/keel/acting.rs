@@ -146,10 +146,20 @@ fn a_request_that_never_left_is_confirmed_and_sent_again() {
     bench.answer(READ, sees("a", "stopped"));
     bench.answer(START, evenkeel::keel::call::Outcome::NeverLeft("no route".into()));
     assert_eq!((bench.calls().len(), bench.reason("a")), (0, Reason::BackingOff));
+    let view = bench.keel.view(bench.now);
+    let fault = view.deployment("a").unwrap().fault.clone();
+    assert_eq!(fault.as_deref(), Some("the start never left: no route"));
     let pause = bench.until_call(READ, MINUTE).unwrap();
     assert!((5 * SECOND..=10 * SECOND).contains(&pause), "{pause:?}");
     bench.answer(READ, sees("a", "stopped"));
     assert_eq!(bench.calls(), [START]);
+    // A read that fails after it is the first of its kind.
+    bench.answer(START, evenkeel::keel::call::Outcome::NeverLeft("no route".into()));
+    bench.until_call(READ, MINUTE);
+    bench.answer(READ, lost());
+    let view = bench.keel.view(bench.now);
+    let fault = view.deployment("a").unwrap().fault.clone();
+    assert_eq!(fault.as_deref(), Some("could not be read: timed out"));
 }
 
 #[test]

@@ -9,5 +9,4 @@
 mod calendars;
 mod desired;
 mod golden;
-mod rendered;
 mod timelines;

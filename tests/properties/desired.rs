@@ -93,22 +93,27 @@ struct Style {
     byte_order_mark: bool,
     comments: bool,
     plain: bool,
+    /// JSON's quotes, which leave alone what is not ASCII.
+    json: bool,
     /// Minutes ahead of UTC.
     offset: i32,
 }
 
 fn style() -> impl Strategy<Value = Style> {
-    let flags = any::<[bool; 5]>();
+    let flags = any::<[bool; 6]>();
     (0usize..4, 0usize..8, flags, -18i32 * 60..18 * 60).prop_map(
-        |(flow_from, turned, [short, windows, byte_order_mark, comments, plain], offset)| Style {
-            flow_from,
-            turned,
-            short,
-            windows,
-            byte_order_mark,
-            comments,
-            plain,
-            offset,
+        |(flow_from, turned, [short, windows, byte_order_mark, comments, plain, json], offset)| {
+            Style {
+                flow_from,
+                turned,
+                short,
+                windows,
+                byte_order_mark,
+                comments,
+                plain,
+                json,
+                offset,
+            }
         },
     )
 }
@@ -179,7 +184,11 @@ impl Style {
         const WORDS: [&str; 3] = ["true", "false", "null"];
         let safe = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b' ');
         let plain = self.plain && safe && !WORDS.contains(&text);
-        Value::Word(if plain { text.to_owned() } else { quoted(text) })
+        Value::Word(match (plain, self.json) {
+            (true, _) => text.to_owned(),
+            (false, true) => serde_json::to_string(text).unwrap(),
+            (false, false) => quoted(text),
+        })
     }
 
     /// In the style's zone; in UTC at the ends of time, where other zones are in another year.

@@ -41,6 +41,8 @@ pub(crate) struct Disk {
     store: Store,
     /// From which length on the wall clock was how wrong.
     marks: Vec<(usize, i64)>,
+    /// The same for the file that was there before the last compaction.
+    before: Vec<(usize, i64)>,
     lie: Lie,
 }
 
@@ -48,7 +50,7 @@ impl Disk {
     pub(crate) fn new(text: bool, lie: Lie) -> Self {
         let store =
             if text { Store::Text(Memory::default()) } else { Store::Records(Rc::default()) };
-        Self { store, marks: vec![(0, 0)], lie }
+        Self { store, marks: vec![(0, 0)], before: vec![], lie }
     }
 
     pub(crate) fn open(&self) -> Found {
@@ -85,7 +87,7 @@ impl Disk {
 
     /// The ledger was replaced by a compaction.
     pub(crate) fn compacted(&mut self, wall_error: i64) {
-        self.marks = vec![(0, wall_error)];
+        self.before = std::mem::replace(&mut self.marks, vec![(0, wall_error)]);
     }
 
     /// How wrong the wall clock was at the last line.
@@ -100,6 +102,15 @@ impl Disk {
         match &self.store {
             Store::Text(memory) => {
                 let mut state = memory.0.borrow_mut();
+                let both = state.written.len().min(state.durable.len());
+                if state.written[..both] != state.durable[..both] {
+                    // The file was replaced, and its directory not synced: one of the two is there.
+                    if kept <= 50 {
+                        state.written = state.durable.clone();
+                        self.marks = std::mem::take(&mut self.before);
+                    }
+                    length = state.written.len();
+                }
                 state.written.truncate(length);
                 if self.lie == Lie::LostSync {
                     length = without_last_lines(&state.written);
@@ -153,10 +164,15 @@ impl Disk {
         }
     }
 
-    /// The next sync fails.
-    pub(crate) fn break_sync(&self) {
+    /// The next sync fails, or that of the directory after the file was replaced.
+    pub(crate) fn break_sync(&self, replacing: bool) {
         if let Store::Text(memory) = &self.store {
-            memory.0.borrow_mut().sync_fault = Some(io::ErrorKind::Other);
+            let mut state = memory.0.borrow_mut();
+            if replacing {
+                state.replace_fault = Some((io::ErrorKind::Other, true));
+            } else {
+                state.sync_fault = Some(io::ErrorKind::Other);
+            }
         }
     }
 

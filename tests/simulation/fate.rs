@@ -38,6 +38,8 @@ pub(crate) struct Fate {
     pub(crate) unreachable: bool,
     /// The process stands still before it sends.
     pub(crate) pause: u64,
+    /// It stands still once it has sent, and so finds the answer late.
+    pub(crate) nap: u64,
     /// Somebody edits the desired file just then.
     pub(crate) edit: bool,
     /// The process ends, and perhaps the machine with it.
@@ -50,6 +52,7 @@ const SMOOTH: Fate = Fate {
     back: Some(50),
     unreachable: false,
     pause: 0,
+    nap: 0,
     edit: false,
     crash: None,
 };
@@ -116,7 +119,12 @@ fn random(chooser: &mut impl Choose, acts: bool) -> Fate {
         1 => Fate { back: None, ..short },
         2 => Fate { transit: late, ..short },
         3 => Fate { unreachable: true, ..short },
-        4 => Fate { pause: chooser.span(ms(2 * 3_600_000)), ..short },
+        4 => {
+            let still = chooser.span(ms(2 * 3_600_000));
+            let asleep = chooser.below(3) > 0;
+            let (pause, nap) = if asleep { (0, still) } else { (still, 0) };
+            Fate { pause, nap, ..short }
+        }
         5 => Fate { edit: true, ..short },
         _ => {
             let reboot = chooser.once_in(2);

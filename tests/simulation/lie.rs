@@ -10,8 +10,6 @@ use evenkeel::keel::intent::Manifest;
 use evenkeel::keel::policy::{Policy, ScopeMode};
 use evenkeel::keel::record::{Carried, Record, Stamp};
 
-use crate::setup::OTHER_TYPE;
-
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A lie.
@@ -47,6 +45,12 @@ pub(crate) enum Lie {
     RefundOnFault,
     /// `Retry-After` is not read.
     IgnoresRetryAfter,
+    /// Of several `Retry-After` the first is read.
+    FirstRetryAfter,
+    /// A date in `Retry-After` is counted from what the own clock reads.
+    DatesByOwnClock,
+    /// An answer that comes too late to say how things are is believed.
+    TrustsLateAnswers,
     /// A deployment on its way is taken to be there.
     PassingIsSettled,
     /// A status that nobody knows is taken for `stopped`.
@@ -57,12 +61,16 @@ pub(crate) enum Lie {
     IgnoresProtect,
     /// `suspend` is not read.
     IgnoresSuspend,
+    /// An override does not end.
+    EndlessOverride,
     /// `name` is not read.
     IgnoresName,
     /// Every type may be started and stopped.
-    IgnoresType,
-    /// An override does not end.
-    EndlessOverride,
+    AnyType,
+    /// Reversals are not counted.
+    IgnoresContested,
+    /// What is missing of half a file is made up.
+    MendsHalfFiles,
     /// The window is counted from when the request leaves.
     WindowFromSend,
     /// The wall clock passes for the monotonic one.
@@ -73,6 +81,8 @@ pub(crate) enum Lie {
     SentTwice,
     /// A layer below answers reads from its memory.
     CachedReads,
+    /// What the list shows passes for a read of the deployment itself.
+    ListDecides,
     /// What was synced is gone after a reboot.
     LostSync,
     /// Nothing is synced before it is sent.
@@ -83,6 +93,8 @@ pub(crate) enum Lie {
     HeldFromReservation,
     /// A crash loop charges each start anew.
     ChargedEachStart,
+    /// Every start takes all reads for spent.
+    SpentAtStart,
     /// A restart forgets that a method counts over the whole account.
     ForgetsWidened,
     /// Compaction leaves the budgets out.
@@ -92,7 +104,7 @@ pub(crate) enum Lie {
 }
 
 impl Lie {
-    pub(crate) const ALL: [Self; 35] = [
+    pub(crate) const ALL: [Self; 42] = [
         Self::NoLateness,
         Self::NoSkew,
         Self::NoMargin,
@@ -107,24 +119,31 @@ impl Lie {
         Self::RefundOnRefusal,
         Self::RefundOnFault,
         Self::IgnoresRetryAfter,
+        Self::FirstRetryAfter,
+        Self::DatesByOwnClock,
+        Self::TrustsLateAnswers,
         Self::PassingIsSettled,
         Self::UnknownIsStopped,
         Self::DeafToEdits,
         Self::IgnoresProtect,
         Self::IgnoresSuspend,
-        Self::IgnoresName,
-        Self::IgnoresType,
         Self::EndlessOverride,
+        Self::IgnoresName,
+        Self::AnyType,
+        Self::IgnoresContested,
+        Self::MendsHalfFiles,
         Self::WindowFromSend,
         Self::WallInsideBoot,
         Self::IgnoresSendBy,
         Self::SentTwice,
         Self::CachedReads,
+        Self::ListDecides,
         Self::LostSync,
         Self::NeverSynced,
         Self::ForgetsOpen,
         Self::HeldFromReservation,
         Self::ChargedEachStart,
+        Self::SpentAtStart,
         Self::ForgetsWidened,
         Self::CompactionDropsTallies,
         Self::CompactionDropsOpen,
@@ -154,7 +173,8 @@ impl Lie {
                 policy.observe.interval = Some(12 * HOUR);
             }
             Self::ActsInObserveMode => policy.act.enforce = true,
-            Self::IgnoresType => policy.act.types.push(OTHER_TYPE.into()),
+            Self::AnyType => policy.act.types.push("serverless".into()),
+            Self::IgnoresContested => policy.guards.contested_reversals = 1000,
             _ => (),
         }
         policy
@@ -219,6 +239,7 @@ impl Lie {
             Self::HeldFromReservation => held_from_reservation(records),
             Self::ForgetsOpen => without_open(records),
             Self::ChargedEachStart => charged_each_start(records),
+            Self::SpentAtStart => all_spent(records),
             Self::ForgetsWidened => {
                 let widened = |record: &Record| {
                     matches!(
@@ -294,5 +315,15 @@ fn charged_each_start(records: Vec<Record>) -> Vec<Record> {
         Record::Settled { at, fate: Fate::Unanswered, .. } => start != Some(*at),
         _ => true,
     });
+    records
+}
+
+/// Adds that everything was spent just now.
+fn all_spent(mut records: Vec<Record>) -> Vec<Record> {
+    let last = records.iter().rev().find_map(|record| match record {
+        Record::Reserved { at, .. } => Some(*at),
+        _ => None,
+    });
+    records.extend(last.map(|at| Record::Spent { at, calls: 60 }));
     records
 }

@@ -11,6 +11,7 @@
               what it amounted to"
 )]
 
+mod desired;
 mod disk;
 mod fate;
 mod generate;
@@ -22,8 +23,6 @@ mod memory;
 mod network;
 mod oracle;
 mod process;
-#[path = "../../src/api/retry_after.rs"]
-mod retry_after;
 mod run;
 mod setup;
 mod trouble;
@@ -32,14 +31,13 @@ mod world;
 
 use std::sync::Mutex;
 use std::thread;
-
-// The file taken from the API client names it so.
-use evenkeel::keel;
+use std::time::Duration;
 
 use fate::MENU;
 use generate::Every;
 use lie::Lie;
 use run::Figures;
+use rustix::time::{ClockId, clock_gettime};
 use setup::{HALF_DAY, Setup, WEEK};
 
 /// Seeds of every run; a night's run may take more with `EVENKEEL_SEEDS`.
@@ -59,8 +57,11 @@ fn on_all_cores(seeds: impl Iterator<Item = u64> + Send, stormy: u64) -> Figures
     let live = || {
         loop {
             let Some(seed) = seeds.lock().unwrap().next() else { return };
+            let before = cpu();
             match run::seed(seed, stormy, Lie::None) {
-                Ok(figures) => *sum.lock().unwrap() += figures,
+                Ok(figures) => {
+                    *sum.lock().unwrap() += Figures { cpu: cpu() - before, ..figures };
+                }
                 Err(fault) => {
                     let trace = run::smallest(seed, stormy, Lie::None).unwrap_or(fault);
                     panic!("seed {seed}; the smallest history that fails:\n{trace}")
@@ -74,6 +75,12 @@ fn on_all_cores(seeds: impl Iterator<Item = u64> + Send, stormy: u64) -> Figures
         }
     });
     sum.into_inner().unwrap()
+}
+
+/// What the present thread has had of a core.
+fn cpu() -> Duration {
+    let spent = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(spent.tv_sec.try_into().unwrap(), spent.tv_nsec.try_into().unwrap())
 }
 
 #[test]

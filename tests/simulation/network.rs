@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use evenkeel::api::in_time;
 use evenkeel::keel::call::{Answer, Body, Call, CallId, Method, Outcome};
 use evenkeel::keel::decision::Permit;
 use evenkeel::keel::reconciler::Event;
@@ -11,9 +12,12 @@ use evenkeel::simulator::Reply;
 use crate::fate::{Crash, Fate};
 use crate::generate::Choose;
 use crate::lie::Lie;
-use crate::setup::{Story, TIMEOUT};
-use crate::wire;
+use crate::setup::TIMEOUT;
+use crate::wire::{self, Advice};
 use crate::world::{Checked, What, World};
+
+/// How old what a list call shows may be, in milliseconds.
+const LAG: u64 = 300_000;
 
 /// A call on its way.
 pub(crate) struct Flight {
@@ -30,10 +34,7 @@ pub(crate) struct Flight {
 impl<C: Choose> World<'_, C> {
     pub(crate) fn send(&mut self, permit: Permit, fate: Fate) {
         let Permit { id, call, send_by } = permit;
-        if fate.pause > 0 {
-            self.tell(|| format!("the process stands still for {} s", fate.pause / 1000));
-            self.paused_until = self.paused_until.max(self.time + fate.pause);
-        }
+        self.stand_still(fate.pause);
         if fate.edit {
             self.later(fate.leaves / 2, What::Edit);
         }
@@ -42,6 +43,14 @@ impl<C: Choose> World<'_, C> {
         let flight = Flight { call, fate, send_by, generation, left, arrives, over: false };
         self.flights.insert(id, flight);
         self.later(fate.leaves, What::Leave(id));
+    }
+
+    pub(crate) fn stand_still(&mut self, pause: u64) {
+        if pause > 0 {
+            self.count("pause");
+            self.paused_until = self.paused_until.max(self.time + pause);
+            self.tell(|| format!("the process stands still for {} s", pause / 1000));
+        }
     }
 
     pub(crate) fn leave(&mut self, id: CallId) -> Checked {
@@ -55,7 +64,7 @@ impl<C: Choose> World<'_, C> {
             return self.end(id, Outcome::NeverLeft(text.into()));
         }
         let cached = call.deployment().and_then(|one| self.cache.get(one.as_str())).cloned();
-        if let (Lie::CachedReads, Method::Status, Some(cached)) =
+        if let (Lie::CachedReads | Lie::ListDecides, Method::Status, Some(cached)) =
             (self.setup.lie, call.method(), cached)
         {
             self.flights.remove(&id);
@@ -75,11 +84,8 @@ impl<C: Choose> World<'_, C> {
             }
         }
         self.later(TIMEOUT, What::GiveUp(id));
+        self.stand_still(fate.nap);
         if let Some((Crash::InFlight, reboot)) = fate.crash {
-            // A compaction at the worst moment: the call under way is all that matters in it.
-            if self.setup.story == Story::Long && self.chooser.once_in(3) {
-                self.compact();
-            }
             self.crash(reboot);
         }
         Ok(())
@@ -96,17 +102,18 @@ impl<C: Choose> World<'_, C> {
         self.oracle.arrives(id, &call, self.time)?;
         let now = Duration::from_millis(self.time);
         let reply = self.service.handle(&wire::request(&call, id), now);
+        let reply = self.lagging(&call, reply);
+        let advice = Advice::of(&reply, self.server_clock(), self.chooser);
         self.tell(|| format!("{call} ({id}) arrives: {} {:?}", reply.status, reply.delivery));
         if call.method().acts() {
             self.after_post(&call, reply.status);
         }
         let waits = !over && generation == self.generation;
-        let reply = if call.method() == Method::List { self.lagging(reply) } else { reply };
         let wall = self.clocks.now(self.time).wall;
-        match (wire::outcome(&call, &reply, wall), fate.back) {
+        match (wire::outcome(&call, &reply, &advice, wall, self.setup.lie), fate.back) {
             (Some(outcome), Some(back)) if waits => {
                 let delay = u64::try_from(reply.delay.as_millis()).unwrap();
-                self.later(delay + back, What::Answer(id, outcome));
+                self.later(delay + back, What::Answer(id, outcome, advice.wait));
             }
             _ if over || !waits => {
                 self.flights.remove(&id);
@@ -116,38 +123,63 @@ impl<C: Choose> World<'_, C> {
         Ok(())
     }
 
-    /// The list is made now and then, not for each call.
-    fn lagging(&mut self, reply: Reply) -> Reply {
-        if self.setup.list_lags && !self.calm && self.chooser.once_in(2) {
-            if let Some(earlier) = &self.list {
-                return earlier.clone();
+    /// What a list call shows may be older than it should.
+    fn lagging(&mut self, call: &Call, mut reply: Reply) -> Reply {
+        if call.method() != Method::List || reply.status != 200 {
+            return reply;
+        }
+        let lags = !self.calm && self.setup.lag && self.chooser.once_in(3);
+        match &self.listed {
+            Some((made, body)) if lags && self.time - made < LAG => {
+                reply.body = body.clone();
+                self.count("late list");
+                self.tell(|| "the list is an old one".to_owned());
             }
-        } else if reply.status == 200 {
-            self.list = Some(reply.clone());
+            _ => self.listed = Some((self.time, reply.body.clone())),
         }
         reply
     }
 
-    pub(crate) fn answer(&mut self, id: CallId, outcome: Outcome) -> Checked {
+    /// The time at the service, in seconds since 1970: right within a day.
+    fn server_clock(&self) -> i64 {
+        let epoch = self.setup.service.epoch.as_secs() + self.time / 1000;
+        i64::try_from(epoch).unwrap() + self.setup.server_error
+    }
+
+    pub(crate) fn answer(&mut self, id: CallId, outcome: Outcome, advice: Option<u64>) -> Checked {
         let Some(flight) = self.flights.get(&id) else { return Ok(()) };
         let (call, fate, left) = (flight.call.clone(), flight.fate, flight.left.unwrap_or(0));
+        let outcome = match self.setup.lie {
+            Lie::TrustsLateAnswers => outcome,
+            _ => in_time(outcome, ms(self.time - left), ms(TIMEOUT)),
+        };
         if let Outcome::Answered { code: 200, body: Body::Deployment(facts), .. } = &outcome {
             let status = facts.status.as_str();
             self.tell(|| format!("{call} ({id}) answered: {status}"));
             self.oracle.seen(&facts.id, status, left, self.time);
             self.cache.insert(facts.id.to_string(), outcome.clone());
+        } else if let (
+            Lie::ListDecides,
+            Outcome::Answered { retry_after, body: Body::Fleet { entries, .. }, .. },
+        ) = (self.setup.lie, &outcome)
+        {
+            for facts in entries {
+                let body = Body::Deployment(facts.clone());
+                let seen = Outcome::Answered { code: 200, retry_after: *retry_after, body };
+                self.cache.insert(facts.id.to_string(), seen);
+            }
         } else {
             self.tell(|| format!("{call} ({id}) answered: {}", crate::trouble::code(&outcome)));
         }
-        let wait = match &outcome {
-            Outcome::Answered { code: 429, retry_after, .. } => *retry_after,
-            _ => None,
-        };
+        if let Outcome::Answered { code, .. } = &outcome {
+            self.oracle.answered(&call, *code, self.time);
+        }
         let (generation, time) = (self.generation, self.time);
         self.end(id, outcome)?;
         // It is durable by now, unless the ledger is stuck.
-        if let Some(wait) = wait.filter(|_| generation == self.generation && !self.disk.is_full()) {
-            self.oracle.told_to_wait(&call, time, wait);
+        let kept = generation == self.generation && !self.disk.is_full();
+        if let Some(wait) = advice.filter(|_| kept) {
+            self.oracle.told_to_wait(&call, time, wait * 1000);
         }
         if let Some((Crash::Afterwards, reboot)) = fate.crash {
             self.crash(reboot);
@@ -171,7 +203,7 @@ impl<C: Choose> World<'_, C> {
         if flight.arrives.is_none() {
             self.flights.remove(&id);
         }
-        self.oracle.ended(&call, self.time);
+        self.oracle.ended(id, &call, self.time);
         let outcome = self.setup.lie.outcome(outcome);
         let answer = Answer { id, took: Duration::ZERO, outcome };
         match self.setup.lie {
@@ -179,6 +211,10 @@ impl<C: Choose> World<'_, C> {
             _ => self.feed(Event::Answered(answer)),
         }
     }
+}
+
+const fn ms(time: u64) -> Duration {
+    Duration::from_millis(time)
 }
 
 fn flight_left(flight: Option<&mut Flight>, time: u64) {

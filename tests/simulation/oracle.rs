@@ -3,17 +3,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use evenkeel::keel::call::{Call, CallId, Method};
 use evenkeel::keel::deployment::{Action, DeploymentId, Desired};
 use evenkeel::keel::intent::{Manifest, Wanted};
-use evenkeel::keel::policy::{Policy, ScopeMode};
+use evenkeel::keel::policy::ScopeMode;
 use evenkeel::keel::time::Wall;
-use evenkeel::simulator::Deployment;
+
+use crate::setup::{Setup, TIMEOUT};
 
 /// A day less what clocks may be wrong by: for so long at least a widening must be kept.
-const WIDENED: u64 = 86_400_000 - 600_000;
+const WIDENED: u64 = DAY - 600_000;
+
+/// For so long after its end a read may hold its slot: the lateness, the window, the margin, and
+/// what clocks may be wrong by.
+const HELD: u64 = (300_000 + 3_610_000) * 1003 / 1000;
+
+const DAY: u64 = 86_400_000;
 
 /// A delivered 200 to a single read.
 struct Seen {
@@ -35,8 +41,10 @@ pub(crate) struct Oracle {
     fresh: u64,
     enforce: bool,
     types: Vec<Arc<str>>,
-    /// Each deployment's name and type.
-    known: BTreeMap<String, (String, String)>,
+    /// The true name and type.
+    known: BTreeMap<DeploymentId, (String, String)>,
+    /// So many reversals in a day, and a deployment is left alone.
+    reversals: usize,
     manifest: Option<Arc<Manifest>>,
     seen: BTreeMap<DeploymentId, Seen>,
     acted: BTreeMap<DeploymentId, Acted>,
@@ -50,6 +58,13 @@ pub(crate) struct Oracle {
     waits: BTreeMap<(Method, Option<DeploymentId>), u64>,
     /// What the present process has asked for; `None`: for the whole fleet.
     asked: BTreeSet<Option<DeploymentId>>,
+    /// Single reads: of what, when they were last known to be under way, and whether they ended.
+    reads: BTreeMap<CallId, (DeploymentId, u64, bool)>,
+    /// Until then nobody outside can say what the budget of reads allows.
+    disturbed: u64,
+    doubt: bool,
+    /// When starts and stops succeeded in the present process, since the last change of the wish.
+    succeeded: BTreeMap<DeploymentId, Vec<u64>>,
     pub(crate) arrivals: u64,
     pub(crate) posts: Vec<(u64, DeploymentId, Action)>,
 }
@@ -57,7 +72,11 @@ pub(crate) struct Oracle {
 type Checked = Result<(), String>;
 
 impl Oracle {
-    pub(crate) fn new(policy: &Policy, deployments: &[Deployment]) -> Self {
+    pub(crate) fn new(setup: &Setup) -> Self {
+        let policy = &setup.policy;
+        let known = setup.service.deployments.iter().map(|one| {
+            (DeploymentId::parse(&one.id).unwrap(), (one.name.clone(), one.kind.clone()))
+        });
         let honest = evenkeel::keel::policy::Limits::default();
         let requests = |method| policy.limits.of(method).requests as usize;
         let window = |method| u64::try_from(honest.of(method).per.as_millis()).unwrap();
@@ -68,10 +87,8 @@ impl Oracle {
             fresh: u64::try_from(policy.observe.confirm_within.as_millis()).unwrap() * 1003 / 1000,
             enforce: policy.act.enforce,
             types: policy.act.types.clone(),
-            known: deployments
-                .iter()
-                .map(|one| (one.id.clone(), (one.name.clone(), one.kind.clone())))
-                .collect(),
+            known: known.collect(),
+            reversals: policy.guards.contested_reversals as usize,
             manifest: None,
             seen: BTreeMap::new(),
             acted: BTreeMap::new(),
@@ -82,6 +99,10 @@ impl Oracle {
             wide: BTreeSet::new(),
             waits: BTreeMap::new(),
             asked: BTreeSet::new(),
+            reads: BTreeMap::new(),
+            disturbed: 0,
+            doubt: false,
+            succeeded: BTreeMap::new(),
             arrivals: 0,
             posts: Vec::new(),
         }
@@ -89,7 +110,33 @@ impl Oracle {
 
     /// The keel was told this file.
     pub(crate) fn told(&mut self, manifest: Arc<Manifest>) {
+        let before = self.manifest.as_ref();
+        self.succeeded.retain(|id, _| {
+            before.is_some_and(|before| before.intents.get(id) == manifest.intents.get(id))
+        });
         self.manifest = Some(manifest);
+    }
+
+    /// Somebody else brings a deployment to a state, or on the way there.
+    pub(crate) fn turned(&mut self, id: &str, status: &str) {
+        let id = DeploymentId::parse(id).unwrap();
+        if self.wants(&id, status) {
+            self.succeeded.remove(&id);
+        }
+    }
+
+    /// Whether the file in force wants a deployment to be so, before any exception.
+    fn wants(&self, id: &DeploymentId, status: &str) -> bool {
+        let intent = self.manifest.as_ref().and_then(|manifest| manifest.intents.get(id));
+        intent.is_some_and(|intent| {
+            let Wanted::Fixed(state) = intent.wanted else { unreachable!("fixed states only") };
+            state.as_str() == status
+        })
+    }
+
+    /// What the ledger will hold is not known outside: the next process may count more.
+    pub(crate) fn doubts_the_ledger(&mut self) {
+        self.doubt = true;
     }
 
     /// A new process knows that whatever an earlier one sent has come to its end.
@@ -97,6 +144,14 @@ impl Oracle {
         self.manifest = None;
         self.seen.clear();
         self.asked.clear();
+        self.succeeded.clear();
+        if std::mem::take(&mut self.doubt) {
+            self.disturbed = self.disturbed.max(time + HELD);
+        }
+        self.reads.retain(|_, (_, known, ended)| !*ended || time < *known + HELD);
+        for (_, known, ended) in self.reads.values_mut().filter(|(.., ended)| !ended) {
+            (*known, *ended) = (time, true);
+        }
         for acted in self.acted.values_mut() {
             acted.known.get_or_insert(time);
         }
@@ -119,6 +174,9 @@ impl Oracle {
         let recent = self.widened.get(&method).is_some_and(|at| time < at + WIDENED);
         if self.scope == ScopeMode::Account || method == Method::List || recent {
             self.wide.insert(id);
+        }
+        if let (Method::Status, Some(deployment)) = (method, call.deployment()) {
+            self.reads.insert(id, (deployment.clone(), time, false));
         }
         let (Some(action), Some(deployment)) = (call.action(), call.deployment()) else {
             return Ok(());
@@ -147,12 +205,18 @@ impl Oracle {
         if intent.protect && desired == Desired::Stopped {
             return Err("protected".to_owned());
         }
-        let (name, kind) = self.known.get(id.as_str()).ok_or("there is no such deployment")?;
-        if intent.name.as_deref().is_some_and(|wanted| wanted != name) {
-            return Err(format!("its name is {name}"));
+        let (name, kind) = &self.known[id];
+        if intent.name.as_ref().is_some_and(|wanted| **wanted != **name) {
+            return Err(format!("it is {name}"));
         }
         if !self.types.iter().any(|allowed| **allowed == **kind) {
-            return Err(format!("its type is {kind}"));
+            return Err(format!("it is {kind}"));
+        }
+        // So many successes, each but the first after a reversal, and one more reversal now.
+        let succeeded = self.succeeded.get(id).filter(|_| intent.exception.is_none());
+        let first = succeeded.and_then(|all| all.iter().rev().nth(self.reversals - 1));
+        if let Some(first) = first.filter(|first| time - **first < DAY * 997 / 1000) {
+            return Err(format!("contested: all turned back since {} ms", time - first));
         }
         let seen = self.seen.get(id).ok_or("never seen")?;
         let opposite = match action {
@@ -162,8 +226,8 @@ impl Oracle {
         if seen.status != opposite {
             return Err(format!("last seen {}", seen.status));
         }
-        if time - seen.delivered > self.fresh {
-            return Err(format!("last seen {} ms ago", time - seen.delivered));
+        if time - seen.delivered > self.fresh || time - seen.left > self.fresh + TIMEOUT {
+            return Err(format!("last seen {} ms ago", time - seen.left));
         }
         match self.acted.get(id).map(|acted| acted.known) {
             None => Ok(()),
@@ -180,10 +244,37 @@ impl Oracle {
         self.asked.contains(&None) || self.asked.contains(&Some(deployment.clone()))
     }
 
+    /// Whether the budget allows a read that leaves so many to the others, as far as what was sent
+    /// can tell.
+    pub(crate) fn has_spare_reads(&self, id: &DeploymentId, reserve: u32, time: u64) -> bool {
+        let holds = |known: u64, ended: bool| !ended || time < known + HELD;
+        let held = self.reads.values().filter(|(_, known, ended)| holds(*known, *ended));
+        let limit = self.limits[&Method::Status].0;
+        let spare = match self.scope {
+            ScopeMode::Account => held.count() + (reserve as usize) < limit,
+            ScopeMode::Auto | ScopeMode::Deployment => {
+                held.filter(|(known, ..)| known == id).count() < limit
+            }
+        };
+        spare && self.disturbed < time
+    }
+
+    /// A call was answered.
+    pub(crate) fn answered(&mut self, call: &Call, code: u16, time: u64) {
+        if let (Some(action), Some(id), 200..=299) = (call.action(), call.deployment(), code)
+            && self.wants(id, action.leads_to().as_str())
+        {
+            self.succeeded.entry(id.clone()).or_default().push(time);
+        }
+        if code == 429 {
+            self.disturbed = self.disturbed.max(time + 2 * DAY);
+        }
+    }
+
     /// The keel was told to wait so long before it sends such a call again.
-    pub(crate) fn told_to_wait(&mut self, call: &Call, time: u64, wait: Duration) {
+    pub(crate) fn told_to_wait(&mut self, call: &Call, time: u64, wait: u64) {
         // By the fastest clock allowed.
-        let until = time + u64::try_from(wait.as_millis()).unwrap() * 997 / 1000;
+        let until = time + wait * 997 / 1000;
         let waits = self.waits.entry((call.method(), call.deployment().cloned())).or_default();
         *waits = (*waits).max(until);
     }
@@ -212,8 +303,11 @@ impl Oracle {
         self.seen.insert(id.clone(), Seen { left, delivered, status });
     }
 
-    /// The keel was told how a start or stop ended.
-    pub(crate) fn ended(&mut self, call: &Call, time: u64) {
+    /// The keel was told how a call ended.
+    pub(crate) fn ended(&mut self, id: CallId, call: &Call, time: u64) {
+        if let Some((_, known, ended)) = self.reads.get_mut(&id) {
+            (*known, *ended) = (time, true);
+        }
         let acted = call.action().and(call.deployment()).and_then(|id| self.acted.get_mut(id));
         if let Some(acted) = acted {
             acted.known.get_or_insert(time);

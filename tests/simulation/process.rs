@@ -39,6 +39,7 @@ impl<C: Choose> World<'_, C> {
         self.disk.mark(self.clocks.wall_error);
         if let Some((at @ (Crash::BeforeCommit | Crash::Torn), reboot)) = crash {
             if at == Crash::Torn {
+                self.oracle.doubts_the_ledger();
                 let part = match self.setup.story {
                     Story::Long => self.chooser.below(400),
                     Story::Short | Story::CrashLoop => 0,
@@ -66,7 +67,10 @@ impl<C: Choose> World<'_, C> {
             return Ok(());
         }
         self.release(released.effects, &fates);
-        if self.ledger.as_ref().is_some_and(|ledger| ledger.wants_compaction()) {
+        // Compacted while calls are under way, the ledger has to carry them.
+        let long = self.setup.story == Story::Long && !calls.is_empty();
+        let wanted = self.ledger.as_ref().is_some_and(|ledger| ledger.wants_compaction());
+        if wanted || (long && self.chooser.once_in(64)) {
             self.compact();
         }
         Ok(())
@@ -126,6 +130,7 @@ impl<C: Choose> World<'_, C> {
     /// What the ledger holds is not known any more: the process ends.
     pub(crate) fn breaks(&mut self, fault: &Fault) {
         self.tell(|| fault.to_string());
+        self.oracle.doubts_the_ledger();
         self.disk.mend();
         self.crash(false);
     }

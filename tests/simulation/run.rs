@@ -8,10 +8,11 @@ use evenkeel::keel::cadence;
 use evenkeel::keel::deployment::Desired;
 use evenkeel::keel::intent::Wanted;
 use evenkeel::keel::policy::ScopeMode;
+use evenkeel::simulator::{self, Deployment};
 
 use crate::generate::{Choose, Given, Seeded, shrink};
 use crate::lie::Lie;
-use crate::setup::{IDS, OTHER_TYPE, Setup, Story};
+use crate::setup::{IDS, Setup, Story};
 use crate::world::{Checked, What, World};
 
 const HOUR: u64 = 3_600_000;
@@ -22,8 +23,10 @@ pub(crate) struct Figures {
     pub(crate) runs: u64,
     /// Virtual time, in milliseconds.
     pub(crate) time: u64,
-    arrivals: u64,
-    posts: u64,
+    /// What it took of a core, where that is measured.
+    pub(crate) cpu: Duration,
+    pub(crate) arrivals: u64,
+    pub(crate) posts: u64,
     /// What went wrong, by kind.
     pub(crate) faults: BTreeMap<&'static str, u64>,
 }
@@ -32,6 +35,7 @@ impl ops::AddAssign for Figures {
     fn add_assign(&mut self, other: Self) {
         self.runs += other.runs;
         self.time += other.time;
+        self.cpu += other.cpu;
         self.arrivals += other.arrivals;
         self.posts += other.posts;
         for (kind, count) in other.faults {
@@ -43,12 +47,19 @@ impl ops::AddAssign for Figures {
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { runs, arrivals, posts, .. } = self;
-        let (hours, faults) = (self.time / HOUR, self.faults.values().sum::<u64>());
+        let years = self.time as f64 / (365.25 * 24.0 * HOUR as f64);
+        let faults = self.faults.values().sum::<u64>();
         write!(
             f,
-            "{runs} worlds, {hours} virtual hours, {arrivals} arrivals, {posts} of them starts and \
-             stops, {faults} faults"
-        )
+            "{runs} worlds, {years:.1} virtual years, {arrivals} arrivals, {posts} of them starts \
+             and stops, {faults} faults, no violation"
+        )?;
+        if self.cpu.is_zero() {
+            return Ok(());
+        }
+        let (core, times) =
+            (self.cpu.as_secs(), self.time as f64 / 1000.0 / self.cpu.as_secs_f64());
+        write!(f, "; {core} s of one core, {times:.0} times real time")
     }
 }
 
@@ -68,6 +79,7 @@ pub(crate) fn live<C: Choose>(
         Ok(()) => Ok(Figures {
             runs: 1,
             time: world.time,
+            cpu: Duration::ZERO,
             arrivals: world.oracle.arrivals,
             posts: world.oracle.posts.len() as u64,
             faults: world.faults,
@@ -117,6 +129,8 @@ impl<C: Choose> World<'_, C> {
     fn settle_down(&mut self, edit: bool) -> Checked {
         self.calm = true;
         self.disk.mend();
+        let now = Duration::from_millis(self.time);
+        self.service.handle(&simulator::Call::new("POST", "/_sim/faults/off"), now);
         self.run_until(self.paused_until.max(self.time))?;
         self.tell(|| "quiet from here".to_owned());
         if edit {
@@ -166,26 +180,28 @@ impl<C: Choose> World<'_, C> {
         patience
     }
 
-    /// The service itself goes on misbehaving, so nothing can be promised of the end.
+    /// What the platform stops by itself does not stay as desired, so nothing can be promised of
+    /// the end.
     fn may_stay_restless(&self) -> bool {
-        let service = &self.setup.service;
-        service.faults.reset > 0.0 || service.faults.storm > 0.0 || service.revert > 0.0
+        self.setup.service.revert > 0.0
     }
 
     fn is_converged(&self) -> Checked {
         if self.may_stay_restless() || !self.setup.policy.act.enforce {
             return Ok(());
         }
-        for (id, intent) in &self.file.intents {
+        for (id, intent) in &self.desired.file.intents {
             let Wanted::Fixed(desired) = intent.wanted else { unreachable!("fixed states only") };
             let protected = intent.protect && desired == Desired::Stopped;
-            let deployment = self.service.deployment(id.as_str()).unwrap();
-            let (status, kind) = (&deployment.status, &deployment.kind);
-            let other = intent.name.as_deref().is_some_and(|name| name != deployment.name);
-            let left = other || kind == OTHER_TYPE || intent.suspend.is_some();
+            let Deployment { name, kind, status, .. } =
+                self.service.deployment(id.as_str()).unwrap();
+            let misnamed = intent.name.as_ref().is_some_and(|wanted| **wanted != **name);
+            if misnamed || !self.setup.policy.act.types.iter().any(|allowed| **allowed == **kind) {
+                continue;
+            }
             let turned = self.turned.get(id.as_str()).copied().unwrap_or_default();
             let contested = turned >= self.setup.policy.guards.contested_reversals;
-            if protected || left || contested || status == desired.as_str() {
+            if protected || intent.suspend.is_some() || contested || status == desired.as_str() {
                 continue;
             }
             let view = self.keel.as_ref().map(|keel| keel.view(self.clocks.now(self.time)));

@@ -11,9 +11,6 @@ use crate::lie::Lie;
 /// The least id first, so that a trace reads well.
 pub(crate) const IDS: [&str; 3] = ["alpha", "beta", "gamma"];
 
-/// A type that may not be started and stopped.
-pub(crate) const OTHER_TYPE: &str = "serverless";
-
 /// So long there is trouble in a world, in milliseconds.
 pub(crate) const HALF_DAY: u64 = 12 * 3_600_000;
 pub(crate) const WEEK: u64 = 14 * HALF_DAY;
@@ -47,12 +44,14 @@ pub(crate) struct Setup {
     pub(crate) incidents: u64,
     /// Whether somebody turns back what a start or stop did, soon after.
     pub(crate) hostile: bool,
-    /// Whether the list shows what was rather than what is.
-    pub(crate) list_lags: bool,
     /// Whether another client uses the same key.
     pub(crate) foreign: bool,
     /// How much faster than true the monotonic clock runs, in parts of a million.
     pub(crate) fast: i64,
+    /// Whether a list may show what was so some minutes ago.
+    pub(crate) lag: bool,
+    /// How wrong the service's clock is, in seconds.
+    pub(crate) server_error: i64,
     /// How long there is trouble, in milliseconds.
     pub(crate) stormy: u64,
     pub(crate) lie: Lie,
@@ -75,7 +74,7 @@ impl Setup {
         policy.limits.list.requests = reads;
         policy.observe.reserve = reads / 6;
         policy.observe.list = chooser.once_in(3);
-        policy.guards.contested_reversals = chooser.pick(&[3, 1000, 1000]);
+        policy.guards.contested_reversals = chooser.pick(&[3, 1, 2, 1000, 1000, 1000]);
         policy.act.enforce = !chooser.once_in(20);
         let mut setup = Self {
             story: Story::Long,
@@ -86,9 +85,10 @@ impl Setup {
             read_trouble: chooser.pick(&[0, 8, 40]),
             incidents: chooser.pick(&[100, 30, 10]) * 60_000,
             hostile: chooser.below(3) > 0,
-            list_lags: chooser.once_in(3),
             foreign: chooser.once_in(3),
-            fast: chooser.pick(&[0, -2000, 2000]),
+            fast: chooser.pick(&[0, -2000, 2000, -200, 200]),
+            lag: chooser.once_in(2),
+            server_error: chooser.pick(&[0, -3600, 86_400]),
             stormy,
             lie,
         };
@@ -115,9 +115,10 @@ impl Setup {
             read_trouble: 0,
             incidents: 0,
             hostile: true,
-            list_lags: false,
             foreign: false,
             fast: 2000,
+            lag: false,
+            server_error: 0,
             stormy: 0,
             lie,
         };
@@ -136,8 +137,8 @@ fn service(chooser: &mut impl Choose, deployments: usize, account: bool) -> Opti
     for id in IDS.iter().take(deployments) {
         let status = chooser.pick(&["running", "stopped"]);
         let mut deployment = Deployment::new(*id, status);
-        if chooser.once_in(15) {
-            deployment.kind = OTHER_TYPE.to_owned();
+        if chooser.once_in(12) {
+            deployment.kind = "serverless".to_owned();
         }
         options.deployments.push(deployment);
     }
@@ -149,12 +150,9 @@ fn service(chooser: &mut impl Choose, deployments: usize, account: bool) -> Opti
     if account {
         options.limits.scope = simulator::Scope::Account;
     }
-    options.retry_after = chooser.pick(&[
-        RetryAfter::Absent,
-        RetryAfter::Seconds,
-        RetryAfter::Date,
-        RetryAfter::Garbage,
-    ]);
+    // The number; the network dresses it in every form.
+    options.retry_after = RetryAfter::Seconds;
+    options.faults.storm_retry_after = RetryAfter::Seconds;
     options.start_delay = Duration::from_secs(chooser.pick(&[1, 60, 900]));
     options.stop_delay = Duration::from_secs(chooser.pick(&[1, 30, 300]));
     options.pending = Duration::from_secs(chooser.pick(&[0, 0, 40]));
@@ -164,10 +162,14 @@ fn service(chooser: &mut impl Choose, deployments: usize, account: bool) -> Opti
         options.faults.gateway = 0.05;
         options.faults.garbage = 0.05;
         options.faults.unknown_status = 0.05;
-        options.revert = 0.1;
     }
-    if chooser.once_in(12) {
+    if chooser.once_in(6) {
+        options.revert = 0.1;
+        options.fail = 0.05;
+    }
+    if chooser.once_in(8) {
         options.faults.storm = 0.02;
+        options.faults.storm_for = Duration::from_secs(chooser.pick(&[30, 600, 7200]));
     }
     options
 }

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use evenkeel::keel::call::{Call, Fate, Outcome};
 use evenkeel::keel::deployment::{DeploymentId, Desired};
-use evenkeel::keel::intent::{Intent, Manifest, Override, Suspend, Wanted};
-use evenkeel::keel::reconciler::Event;
+use evenkeel::keel::intent::{Intent, Manifest, Override, Suspend};
 use evenkeel::keel::record::Record;
 use evenkeel::simulator;
 
@@ -72,13 +71,14 @@ impl<C: Choose> World<'_, C> {
         }
         let status = self.service.deployment(id).map(|one| one.status.clone());
         let other = match status.as_deref() {
-            Some("running") => "stopped",
+            Some("running" | "failed") => "stopped",
             Some("stopped") => "running",
             _ => return,
         };
         self.count("drift");
         self.service.set_status(id, other, Duration::from_millis(self.time));
         *self.turned.entry(id.to_owned()).or_default() += 1;
+        self.oracle.turned(id, other);
         self.tell(|| format!("somebody turns {id} to {other}"));
     }
 
@@ -108,14 +108,12 @@ impl<C: Choose> World<'_, C> {
                 }
             }
             4 | 5 => {
-                self.count("edit");
                 self.edit();
                 return self.read_file();
             }
             6 => {
-                self.count("broken file");
-                self.tell(|| "the file is broken".to_owned());
-                return self.feed(Event::ManifestRefused("line 1: not a mapping".into()));
+                self.write_half();
+                return self.read_file();
             }
             7 => {
                 let id = self.some_deployment();
@@ -132,22 +130,22 @@ impl<C: Choose> World<'_, C> {
                 self.tell(|| "the wall clock is set".to_owned());
             }
             9 if self.keel.is_some() => {
-                self.count("pause");
                 let pause = self.chooser.span(Duration::from_secs(7200));
-                self.paused_until = self.paused_until.max(self.time + pause);
-                self.tell(|| format!("the process stands still for {} s", pause / 1000));
+                self.stand_still(pause);
             }
             10 => {
                 self.count("full disk");
                 let room = self.chooser.below(400);
                 let time = self.chooser.span(Duration::from_secs(2400));
                 self.disk.fill(room);
+                self.oracle.doubts_the_ledger();
                 self.tell(|| format!("the disk is full for {} s", time / 1000));
                 self.later(time, What::Mended);
             }
             11 => {
                 self.count("failed sync");
-                self.disk.break_sync();
+                let replacing = self.chooser.once_in(2);
+                self.disk.break_sync(replacing);
                 self.tell(|| "the next sync fails".to_owned());
             }
             12 => self.compact(),
@@ -187,13 +185,16 @@ impl<C: Choose> World<'_, C> {
             let reply = self.service.handle(&call, now);
             if reply.status == 201 {
                 *self.turned.entry(id.clone()).or_default() += 1;
+                let start = method == simulator::Method::Start;
+                self.oracle.turned(&id, if start { "running" } else { "stopped" });
             }
         }
     }
 
     /// Another desired file.
     pub(crate) fn edit(&mut self) {
-        let revision = self.file.revision.parse().unwrap_or(0) + 1;
+        self.count("edit");
+        let revision = self.desired.file.revision.parse().unwrap_or(0) + 1;
         let wall = self.clocks.now(self.time).wall;
         let mut intents = BTreeMap::new();
         for id in IDS.iter().take(self.setup.deployments) {
@@ -203,14 +204,14 @@ impl<C: Choose> World<'_, C> {
             let state = self.chooser.pick(&[Desired::Running, Desired::Stopped]);
             let mut intent = Intent::fixed(state);
             intent.protect = self.chooser.once_in(10);
+            intent.name = match self.chooser.below(12) {
+                10 => Some(format!("deployment-{id}").into()),
+                11 => Some("another".into()),
+                _ => None,
+            };
             if self.chooser.once_in(10) {
                 intent.suspend = Some(Suspend { reason: "because".into(), until: None });
             }
-            intent.name = match self.chooser.below(12) {
-                10 => Some("another".into()),
-                11 => Some(self.service.deployment(id).unwrap().name.clone().into()),
-                _ => None,
-            };
             if self.chooser.once_in(8) {
                 let minutes = 30 * i64::try_from(self.chooser.below(10)).unwrap() - 30;
                 let until = wall.shifted(minutes * 60_000);
@@ -219,15 +220,20 @@ impl<C: Choose> World<'_, C> {
             }
             intents.insert(DeploymentId::parse(id).unwrap(), intent);
         }
-        self.file = Arc::new(Manifest::new(revision.to_string().into(), intents));
+        self.desired.file = Arc::new(Manifest::new(revision.to_string().into(), intents));
+        self.desired.complete();
+        if self.chooser.once_in(4) {
+            self.write_half();
+        }
     }
 
     /// The last file, without what would change by itself.
     pub(crate) fn edit_for_good(&mut self) {
-        let mut manifest = (*self.file).clone();
+        let mut manifest = (*self.desired.file).clone();
         manifest.revision = "last".into();
         manifest.intents.values_mut().for_each(|intent| intent.exception = None);
-        self.file = Arc::new(manifest);
+        self.desired.file = Arc::new(manifest);
+        self.desired.complete();
     }
 
     /// Every deployment of the setup, wanted running.
@@ -236,21 +242,8 @@ impl<C: Choose> World<'_, C> {
         let intents = ids
             .map(|id| (DeploymentId::parse(id).unwrap(), Intent::fixed(Desired::Running)))
             .collect();
-        self.file = Arc::new(Manifest::new("1".into(), intents));
+        self.desired.file = Arc::new(Manifest::new("1".into(), intents));
     }
-}
-
-/// A desired file, in one line.
-pub(crate) fn in_words(file: &Manifest) -> String {
-    let entry = |(id, intent): (&DeploymentId, &Intent)| {
-        let Wanted::Fixed(state) = intent.wanted else { unreachable!("fixed states only") };
-        let protect = if intent.protect { " protected" } else { "" };
-        let suspend = if intent.suspend.is_some() { " suspended" } else { "" };
-        let exception = intent.exception.as_ref();
-        let exception = exception.map(|one| format!(" {} until {}", one.state, one.until));
-        format!("{id} {state}{protect}{suspend}{}", exception.unwrap_or_default())
-    };
-    file.intents.iter().map(entry).collect::<Vec<_>>().join(", ")
 }
 
 /// A record, in one line.

@@ -2,16 +2,15 @@
 //! time, which may end at any point; time is true milliseconds since the world's beginning.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel::keel::call::{CallId, Method, Outcome};
 use evenkeel::keel::history::History;
-use evenkeel::keel::intent::Manifest;
 use evenkeel::keel::reconciler::{Event, Reconciler, Replay};
 use evenkeel::ledger::Ledger;
-use evenkeel::simulator::{Reply, Service};
+use evenkeel::simulator::Service;
 
+use crate::desired::Desired;
 use crate::disk::{Disk, Found};
 use crate::fate::LATENESS;
 use crate::generate::Choose;
@@ -28,7 +27,8 @@ const LOOKED: u64 = 5000;
 pub(crate) enum What {
     Leave(CallId),
     Arrive(CallId),
-    Answer(CallId, Outcome),
+    /// With what it says of when to come back, in seconds.
+    Answer(CallId, Outcome, Option<u64>),
     GiveUp(CallId),
     Wake,
     Up,
@@ -41,6 +41,8 @@ pub(crate) enum What {
     Incident,
     /// Somebody edits the desired file.
     Edit,
+    /// All of the desired file is written.
+    Written,
     Crash,
     /// Somebody at the console turns a deployment back.
     TurnBack(String),
@@ -59,9 +61,7 @@ pub(crate) struct World<'a, C> {
     pub(crate) oracle: Oracle,
     pub(crate) keel: Option<Reconciler>,
     pub(crate) ledger: Option<Box<dyn Ledger>>,
-    pub(crate) file: Arc<Manifest>,
-    /// The file as the keel was told it.
-    told: Arc<Manifest>,
+    pub(crate) desired: Desired,
     pub(crate) time: u64,
     pub(crate) calm: bool,
     /// How often each deployment was turned back by somebody.
@@ -78,8 +78,8 @@ pub(crate) struct World<'a, C> {
     wake_at: Option<u64>,
     pub(crate) flights: BTreeMap<CallId, Flight>,
     pub(crate) cache: BTreeMap<String, Outcome>,
-    /// The list as the service last made it.
-    pub(crate) list: Option<Reply>,
+    /// The last answer to a list call, and when it was made.
+    pub(crate) listed: Option<(u64, String)>,
     trace: Option<Vec<String>>,
     /// What went wrong, by kind, and how often.
     pub(crate) faults: BTreeMap<&'static str, u64>,
@@ -87,16 +87,14 @@ pub(crate) struct World<'a, C> {
 
 impl<'a, C: Choose> World<'a, C> {
     pub(crate) fn new(setup: Setup, chooser: &'a mut C, traced: bool) -> Self {
-        let empty = Arc::new(Manifest::new("0".into(), BTreeMap::new()));
         let mut world = Self {
             service: Service::new(setup.service.clone()),
             clocks: Clocks::new(setup.fast, setup.lie),
             disk: Disk::new(setup.story == Story::Long, setup.lie),
-            oracle: Oracle::new(&setup.policy, &setup.service.deployments),
+            oracle: Oracle::new(&setup),
             keel: None,
             ledger: None,
-            file: empty.clone(),
-            told: empty,
+            desired: Desired::new(),
             time: 0,
             calm: false,
             turned: BTreeMap::new(),
@@ -109,7 +107,7 @@ impl<'a, C: Choose> World<'a, C> {
             wake_at: None,
             flights: BTreeMap::new(),
             cache: BTreeMap::new(),
-            list: None,
+            listed: None,
             trace: traced.then(Vec::new),
             faults: BTreeMap::new(),
             setup,
@@ -173,7 +171,7 @@ impl<'a, C: Choose> World<'a, C> {
         match what {
             What::Leave(id) => self.leave(id),
             What::Arrive(id) => self.arrive(id),
-            What::Answer(id, outcome) => self.answer(id, outcome),
+            What::Answer(id, outcome, advice) => self.answer(id, outcome, advice),
             What::GiveUp(id) => self.give_up(id),
             What::Wake if self.wake_at == Some(self.time) => {
                 self.wake_at = None;
@@ -195,6 +193,10 @@ impl<'a, C: Choose> World<'a, C> {
             What::Edit if self.calm => Ok(()),
             What::Edit => {
                 self.edit();
+                self.read_file()
+            }
+            What::Written => {
+                self.desired.complete();
                 self.read_file()
             }
             What::TurnBack(id) => {
@@ -220,6 +222,7 @@ impl<'a, C: Choose> World<'a, C> {
         let mut history = History::new(self.setup.lie.policy(&self.setup.policy));
         let records = self.setup.lie.replay(records);
         records.iter().for_each(|record| history.apply(record));
+        self.desired.unread();
         self.oracle.restarted(self.time);
         let replay = Replay { fresh: records.is_empty(), torn };
         let (keel, decision) = Reconciler::recover(history, replay, now);
@@ -240,21 +243,15 @@ impl<'a, C: Choose> World<'a, C> {
     pub(crate) fn compact(&mut self) {
         let now = self.clocks.now(self.time);
         let (Some(keel), Some(ledger)) = (&mut self.keel, &mut self.ledger) else { return };
-        if ledger.compact(&keel.compacted(now)).is_ok() {
-            self.disk.compacted(self.clocks.wall_error);
+        match ledger.compact(&keel.compacted(now)) {
+            Ok(()) => self.disk.compacted(self.clocks.wall_error),
+            // The old file is whole and goes on.
+            Err(fault) if fault.is_stuck() => (),
+            Err(fault) => {
+                self.disk.compacted(self.clocks.wall_error);
+                self.breaks(&fault);
+            }
         }
-    }
-
-    /// The keel is told the desired file as it is now.
-    pub(crate) fn read_file(&mut self) -> Checked {
-        if self.keel.is_none() {
-            return Ok(());
-        }
-        let file = self.file.clone();
-        self.tell(|| format!("file {}: {}", file.revision, crate::trouble::in_words(&file)));
-        self.oracle.told(file.clone());
-        self.told = self.setup.lie.manifest(&file, &self.told);
-        self.feed(Event::ManifestRead(self.told.clone()))
     }
 
     pub(crate) fn feed(&mut self, event: Event) -> Checked {
@@ -282,7 +279,8 @@ impl<'a, C: Choose> World<'a, C> {
         for one in view.deployments.iter().filter(|_| !excused) {
             let status = one.budgets.iter().find(|budget| budget.method == Method::Status);
             let kept = status.map_or(0, |one| if one.account_wide { reserve } else { 0 });
-            let spare = status.is_some_and(|one| one.remaining > kept);
+            let spare = status.is_some_and(|one| one.remaining > kept)
+                || self.oracle.has_spare_reads(&one.id, reserve, self.time);
             if spare && !self.oracle.asked_for(&one.id) {
                 let (id, why) = (&one.id, &one.synced.message);
                 return Err(format!(
@@ -326,6 +324,9 @@ impl<'a, C: Choose> World<'a, C> {
         }
         let down = self.go_down(reboot);
         self.tell(|| format!("the process ends, reboot {reboot}; down for {down} ms"));
+        if reboot {
+            self.oracle.doubts_the_ledger();
+        }
         self.later(down, What::Up);
     }
 }
