@@ -23,9 +23,9 @@ impl Case {
         let (head, expected) = text.split_once("--- exit ").unwrap_or((text, ""));
         let mut parts = head.split("--- ");
         let line = parts.next().unwrap().trim();
-        let words = line.strip_prefix("$ evenkeel ").expect("a command line").split_whitespace();
+        let words = line.strip_prefix("$ evenkeel ").unwrap().split_whitespace();
         let file = |part: &str| {
-            let (name, text) = part.split_once('\n').expect("a file");
+            let (name, text) = part.split_once('\n').unwrap();
             (name.to_owned(), text.to_owned())
         };
         Self {

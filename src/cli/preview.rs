@@ -132,7 +132,7 @@ impl<'a> Coming<'a> {
 
     fn views(&self) -> Vec<ChangeView<'_>> {
         let view = |(id, intent, change): &(&'a DeploymentId, &Intent, Change)| ChangeView {
-            deployment: *id,
+            deployment: id,
             at: Time(change.at),
             local: local(zone(intent, &change.rule), change.at).to_string(),
             state: change.desired,

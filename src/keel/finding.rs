@@ -17,6 +17,9 @@ use super::time::{Wall, format_duration};
 /// A weekly pattern shows itself twice in it.
 const SPAN: Duration = Duration::from_secs(14 * 24 * 3600);
 
+/// So many that change together are worth a word about a limit that may not be the account's.
+const MANY: usize = 3;
+
 /// Names shown of many.
 const NAMES: usize = 3;
 
@@ -70,8 +73,9 @@ pub fn warnings(manifest: &Manifest, limits: &Limits, from: Wall) -> Vec<String>
         findings(manifest, limits, over, from).iter().map(ToString::to_string).collect();
     if limits.scope == ScopeMode::Auto {
         let lined = findings(manifest, limits, Over::Account, from);
-        let worst = lined.iter().filter(|one| one.deployments.len() > 1);
-        let worst = worst.max_by_key(|one| (one.deployments.len(), one.delay()));
+        let worst = lined.iter().filter(|one| one.deployments.len() >= MANY);
+        let urgent = |one: &Finding| one.action == Action::Start;
+        let worst = worst.max_by_key(|one| (one.deployments.len(), urgent(one), one.delay()));
         lines.extend(worst.map(|worst| {
             format!("should the API count over the whole account (`limits.scope: auto`), {worst}")
         }));

@@ -123,7 +123,49 @@ fn status_and_history_show_the_running_daemon() {
     let output = ask(&["history", "--output", "json"]);
     let past: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(past["history"].as_array().unwrap().len(), 1);
+    let output = ask(&["explain", "w41b11c0"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("so        InSync: stopped, as desired"), "{}", text(&output));
     assert_eq!(ask(&["plan"]).status.code(), Some(0));
+}
+
+#[test]
+fn explain_reads_the_ledger_where_no_daemon_answers() {
+    let world = World::new(&["--deployments", "2"]);
+    world.desire("  w41b11c0: stopped\n  b1f77113: running\n");
+    assert_eq!(world.output(&["once", "--timeout", "60s"]).status.code(), Some(0));
+    let explain = |id: &str, more: &[&str]| {
+        let mut all = vec!["explain", id, "--listen", "127.0.0.1:1"];
+        all.extend(more);
+        world.output(&all)
+    };
+    let links = |output: &Output| {
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let chain = answer["chain"].as_array().unwrap().clone();
+        let word = |link: &serde_json::Value| link["about"].as_str().unwrap().to_owned();
+        chain.iter().map(word).collect::<Vec<_>>().join(" ")
+    };
+    let output = explain("w41b11c0", &["--output", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert_eq!(links(&output), "file rule seen sent answer budget budget so");
+    // A daemon may be just writing: what stands there is told, and left as it is.
+    let path = world.scratch.path("state/ledger");
+    let mut ledger = std::fs::read(&path).unwrap();
+    ledger.extend(b"18 61 0e1c8ef2 {\"t\":\"sett");
+    std::fs::write(&path, &ledger).unwrap();
+    let output = explain("w41b11c0", &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("stopped was wanted by state, revision"), "{}", text(&output));
+    assert!(text(&output).contains("  answer    201 at "), "{}", text(&output));
+    assert_eq!(std::fs::read(&path).unwrap(), ledger);
+    let output = explain("w41b11c0", &["--at", "2020-02-02", "--output", "json"]);
+    assert_eq!(links(&output), "wanted file rule seen sent budget");
+    assert!(text(&output).contains("the ledger remembers since "), "{}", text(&output));
+    assert!(text(&explain("w41b11c0", &[])).contains("seen      stopped, first at "));
+    let output = explain("w41b11c0", &["--at", "2100-01-01", "--output", "json"]);
+    assert_eq!(links(&output), "file rule then");
+    assert_eq!(explain("nobody", &[]).status.code(), Some(2));
+    assert_eq!(explain("w41b11c0", &["--at", "soon"]).status.code(), Some(2));
 }
 
 #[test]

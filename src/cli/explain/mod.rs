@@ -1,5 +1,7 @@
 //! `evenkeel explain`: one chain from the rule to the answer, for now or for a moment in the past.
 
+mod memory;
+
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -10,18 +12,13 @@ use super::exit::{Exit, Failure};
 use super::global::{Global, Settable};
 use super::output::{self, Format};
 use crate::config::Settings;
-use crate::keel::budget::Verdict;
-use crate::keel::call::Call;
-use crate::keel::deployment::{Action, DeploymentId};
-use crate::keel::guard::{Guarded, Hold};
-use crate::keel::history::History;
-use crate::keel::intent::Manifest;
-use crate::keel::line::Lined;
+use crate::keel::deployment::{AccountId, DeploymentId};
+use crate::keel::intent::{Intent, Manifest};
 use crate::keel::reckoning::{Link, reckon};
-use crate::keel::record::{Record, Stamp};
-use crate::keel::time::{Now, Wall};
-use crate::keel::view::{BudgetView, DeploymentView, PastView, Time};
-use crate::ledger;
+use crate::keel::time::Wall;
+use crate::keel::view::{BudgetView, DeploymentView, Time};
+
+use memory::Memory;
 
 /// Explain why a deployment is in its state, from the rule to the answer, now or at a time
 #[derive(Debug, clap::Args)]
@@ -82,20 +79,28 @@ pub async fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
             settings.desired.display()
         )));
     }
-    let mut chain = file.links(&id, at);
+    let mut chain = Vec::new();
+    if at < now && args.at.is_some() {
+        chain.push(memory.wanted(&id, at));
+    }
+    chain.extend(file.links(&id, at));
     if now < at {
         chain.push(Link::new("then", "this is to come: what the file wants is all that is known"));
     } else {
         match &view {
             Some(view) => chain.extend(seen(view, at)),
-            None => chain.extend(memory.seen(&id, &acts, args.at.is_some())),
+            None => chain.push(memory.seen(&id, at)),
         }
-        chain.extend(memory.sent(&id, &acts));
+        chain.extend(memory.sent(&acts));
         chain.extend(match &view {
             Some(view) => view.budgets.iter().filter_map(budget).collect(),
             None => memory.budgets(&id, file.account(&id), at),
         });
-        chain.extend(view.as_ref().map(conclusion));
+        chain.extend(match &view {
+            Some(view) => Some(conclusion(view)),
+            None if args.at.is_some() => None,
+            None => Some(Link::new("so", no_daemon(&settings.listen))),
+        });
     }
     let view = |Link { about, text }| LinkView { about, text };
     let chain = chain.into_iter().map(view).collect();
@@ -136,11 +141,11 @@ impl File {
         Self { name, manifest: desired::whole(&settings.desired, accounts) }
     }
 
-    fn intent(&self, id: &DeploymentId) -> Option<&crate::keel::intent::Intent> {
+    fn intent(&self, id: &DeploymentId) -> Option<&Intent> {
         self.manifest.as_ref().ok()?.intents.get(id)
     }
 
-    fn account(&self, id: &DeploymentId) -> Option<&crate::keel::deployment::AccountId> {
+    fn account(&self, id: &DeploymentId) -> Option<&AccountId> {
         self.intent(id).map(|intent| &intent.account)
     }
 
@@ -154,140 +159,13 @@ impl File {
             }
         };
         let revision = &manifest.revision;
-        let mut links = vec![Link::new("file", format!("{name}, revision {revision}"))];
+        let mut links =
+            vec![Link::new("file", format!("{name} as it is now, revision {revision}"))];
         match manifest.intents.get(id) {
             Some(intent) => links.extend(reckon(intent, at)),
             None => links.push(Link::new("rule", "the file does not name it: it is left as it is")),
         }
         links
-    }
-}
-
-/// What the ledger remembers.
-struct Memory {
-    /// All of it.
-    whole: History,
-    /// Folded up to the instant that is asked about.
-    then: History,
-    /// The clocks at the last record of `then`.
-    clock: Option<Now>,
-    /// When the oldest record was made.
-    oldest: Option<Wall>,
-}
-
-impl Memory {
-    fn read(settings: &Settings, at: Wall) -> Result<Self, Failure> {
-        let blank = || History::new(settings.policy.clone());
-        let mut memory = Self { whole: blank(), then: blank(), clock: None, oldest: None };
-        let mut later = false;
-        ledger::look(&settings.state_dir, |record| {
-            let (clock, stamp) = reading(&record, memory.clock);
-            later = later || stamp.is_some_and(|stamp| at < stamp);
-            memory.oldest = memory.oldest.into_iter().chain(stamp).min();
-            if !later {
-                memory.clock = clock;
-                memory.then.apply(&record);
-            }
-            memory.whole.apply(&record);
-        })
-        .map_err(|error| Failure::because("cannot read the ledger", error))?;
-        Ok(memory)
-    }
-
-    /// The starts and stops of a deployment up to `at`, oldest first, as they stood then.
-    fn acts(&self, id: &DeploymentId, at: Wall) -> Vec<PastView> {
-        let mine = self.whole.past().iter().filter(|past| past.deployment == *id);
-        let known = mine.filter(|past| past.reserved.wall <= at).cloned();
-        let known = known.map(|mut past| {
-            past.settled = past.settled.filter(|(stamp, _)| stamp.wall <= at);
-            PastView::from(&past)
-        });
-        known.collect()
-    }
-
-    /// How far back it goes, in words.
-    fn reach(&self) -> String {
-        let first = self.whole.past().front().map(|past| past.reserved.wall);
-        match self.oldest.into_iter().chain(first).min() {
-            Some(oldest) => format!("the ledger remembers since {oldest}"),
-            None => "the ledger remembers nothing".to_owned(),
-        }
-    }
-
-    fn seen(&self, _id: &DeploymentId, acts: &[PastView], past: bool) -> Option<Link> {
-        let cause = acts.last().and_then(|act| act.cause.as_ref());
-        let text = match cause {
-            Some(cause) => {
-                format!("{} at {}, before the last start or stop", cause.saw, cause.seen)
-            }
-            None if past => format!("nothing; {}", self.reach()),
-            None => "nothing: no daemon answers".to_owned(),
-        };
-        Some(Link::new("seen", text))
-    }
-
-    fn sent(&self, _id: &DeploymentId, acts: &[PastView]) -> Vec<Link> {
-        let Some(act) = acts.last() else {
-            let text = format!("no start or stop until then; {}", self.reach());
-            return vec![Link::new("sent", text)];
-        };
-        let mut text = format!("{} at {}, call {}", act.action, act.at, act.id);
-        if let Some(cause) = &act.cause {
-            text.push_str(&format!(
-                ": {} was wanted by {}, revision {}; it was {}",
-                cause.desired, cause.rule, cause.revision, cause.saw
-            ));
-        }
-        let answer = match act.ended {
-            None => "none yet".to_owned(),
-            Some(ended) => format!("{} at {ended}", act.outcome),
-        };
-        vec![Link::new("sent", text), Link::new("answer", answer)]
-    }
-
-    /// When the next start and stop were allowed.
-    fn budgets(
-        &self,
-        id: &DeploymentId,
-        account: Option<&crate::keel::deployment::AccountId>,
-        at: Wall,
-    ) -> Vec<Link> {
-        let (Some(clock), Some(account)) = (self.clock, account) else {
-            return vec![Link::new("budget", format!("not known; {}", self.reach()))];
-        };
-        let link = |action: Action| {
-            let call = Call::act(account.clone(), action, id.clone());
-            let when = match self.then.verdict(&call, clock.mono_at(at), 0) {
-                Verdict::Open => "now".to_owned(),
-                Verdict::Until(until) => format!("from {} on", clock.wall_at(until)),
-                Verdict::InFlight => "once the call under way has ended".to_owned(),
-            };
-            Link::new("budget", format!("a {action} is allowed {when}"))
-        };
-        [Action::Start, Action::Stop].map(link).to_vec()
-    }
-}
-
-/// The clocks after a record, and when it was made; a snapshot's lines bear no time of their own.
-fn reading(record: &Record, before: Option<Now>) -> (Option<Now>, Option<Wall>) {
-    let at = |stamp: &Stamp| {
-        let clock = before.map(|now| Now { mono: stamp.mono, wall: stamp.wall, ..now });
-        (clock, Some(stamp.wall))
-    };
-    match record {
-        Record::Started { now } => (Some(*now), Some(now.wall)),
-        Record::Spent { at: stamp, .. }
-        | Record::Reserved { at: stamp, .. }
-        | Record::Settled { at: stamp, .. }
-        | Record::Widened { at: stamp, .. }
-        | Record::Reversed { at: stamp, .. }
-        | Record::Forgiven { at: stamp, .. }
-        | Record::Noted { at: stamp, .. }
-        | Record::Guard(
-            Guarded::Held(Hold { at: stamp, .. }) | Guarded::Released { at: stamp, .. },
-        )
-        | Record::Line(Lined::Waits { at: stamp, .. } | Lined::Left { at: stamp, .. }) => at(stamp),
-        Record::Tally(_) | Record::Past(_) | Record::Carried(_) => (before, None),
     }
 }
 
@@ -318,6 +196,10 @@ fn budget(budget: &BudgetView) -> Option<Link> {
         .map(|at| format!(", the next from {at} on"))
         .unwrap_or_default();
     Some(Link::new("budget", format!("{method}: {remaining} of {limit} left{when}{whose}")))
+}
+
+fn no_daemon(listen: &str) -> String {
+    format!("no daemon that knows it answers at {listen}: nothing is read or sent until one runs")
 }
 
 fn conclusion(view: &DeploymentView) -> Link {
