@@ -73,7 +73,9 @@ const WORKDAYS: &str = "Mon Tue Wed Thu Fri";
 
 #[test]
 fn windows_and_gaps_that_one_deployment_cannot_have() {
-    let cases: &[(&str, &[(&str, &str)], &[&str])] = &[
+    /// Name, windows, warnings.
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+    let cases: &[Case<'_>] = &[
         ("an hour's gap", &[("", "08:00-12:00"), ("", "13:00-19:00")], &[]),
         ("a short window", &[(WORKDAYS, "08:00-08:30")], &[]),
         (
