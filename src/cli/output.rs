@@ -10,7 +10,7 @@ use super::exit::{Exit, Failure};
 use crate::keel::guard::way_out;
 use crate::keel::plan::Reason;
 use crate::keel::time::{Wall, format_duration};
-use crate::keel::view::{DeploymentView, GuardView, NextStep, PastView, View};
+use crate::keel::view::{DeploymentView, GuardView, NextStep, PastView, ReadyView, View};
 
 /// The form of a command's output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -190,6 +190,8 @@ pub fn deployment(one: &DeploymentView, now: Wall) -> String {
             one.desired.state, one.desired.rule, one.desired.revision
         ),
     ];
+    lines.extend(one.desired.until_local.as_ref().map(|until| format!("  until     {until}")));
+    lines.extend(one.ready.as_ref().map(|ready| readiness(ready, now)));
     if let Some(seen) = &one.observed {
         lines.push(format!(
             "  observed  {} {}, since {}; name {}, type {}",
@@ -219,6 +221,15 @@ pub fn deployment(one: &DeploymentView, now: Wall) -> String {
         lines.push(format!("  last      {} at {}: {}", last.action, last.at, last.outcome));
     }
     lines.join("\n")
+}
+
+fn readiness(ready: &ReadyView, now: Wall) -> String {
+    let lead = format_duration(Duration::from_secs(ready.lead_seconds));
+    match (ready.late, ready.ready_by) {
+        (Some(late), _) => format!("  ready     late since {late}, {}", ago(late.0, now)),
+        (None, Some(by)) if now < by.0 => format!("  ready     to be running by {by}"),
+        (None, Some(_) | None) => format!("  ready     starts {lead} before a window"),
+    }
 }
 
 /// The spent starts and stops, newest first.

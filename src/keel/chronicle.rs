@@ -18,8 +18,8 @@ use super::record::{Carried, Record, Stamp};
 use super::time::{Now, Wall};
 
 /// Notes that are kept, over all deployments. A deployment that runs for office hours makes some
-/// seven a day, so that this is a month of a hundred of them; in memory and in the ledger it is
-/// about 3 MiB.
+/// seven a day, so that this is a month of a hundred of them, in 3 MiB of the ledger and 4 MiB of
+/// memory.
 pub const NOTES_MAX: usize = 20_000;
 
 /// One change.

@@ -114,7 +114,7 @@ impl Starts {
         let mut known: Vec<_> = known.take(JUDGED).map(|start| start.took).collect();
         known.sort_unstable_by(|a, b| b.cmp(a));
         let took = match known[..] {
-            [] => return unknown(policy).min(longest),
+            [] => return unknown(policy),
             [one] | [one, _] => one,
             [_, second, _, ..] => second,
         };
@@ -125,8 +125,8 @@ impl Starts {
 
 /// The lead of a deployment that has not shown a start yet: a quarter of the window of starts (15
 /// minutes of an hour), which is longer than most dedicated deployments take.
-fn unknown(policy: &Policy) -> Duration {
-    policy.limits.start.per / 4
+pub fn unknown(policy: &Policy) -> Duration {
+    (policy.limits.start.per / 4).min(policy.act.settle_timeout)
 }
 
 /// No lead is shorter than a sixtieth of the window of starts (a minute of an hour).

@@ -5,13 +5,15 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::call::Fate;
+use super::decision::Decision;
 use super::deployment::{AccountId, Action, DeploymentId};
 use super::desk::Desk;
 use super::history::History;
 use super::member::Member;
 use super::plan::{Judgement, Need, Reason};
+use super::reconciler::Reconciler;
 use super::record::{Record, Stamp};
-use super::time::{Mono, Wall};
+use super::time::{Mono, Now, Wall};
 
 /// A place in a line. Whoever has a deadline goes first, the earliest of them before the others;
 /// then whoever has been waiting for longest.
@@ -181,4 +183,26 @@ impl Desk<'_> {
 fn still_wants(member: &Member) -> bool {
     let arrived = member.status().and_then(|status| status.settled());
     member.resolved.suspended.is_none() && arrived != Some(member.resolved.desired)
+}
+
+impl Reconciler {
+    /// Moves on whoever has come to stand first in a line.
+    pub(super) fn call_next_in_line(&mut self, id: &AccountId, now: Now, decision: &mut Decision) {
+        for action in [Action::Start, Action::Stop] {
+            let first = self.accounts.get(id).and_then(|account| account.first_in_line(action));
+            let (first, key) = (first.cloned(), (id.clone(), action));
+            if self.first.get(&key) == first.as_ref() {
+                continue;
+            }
+            match first {
+                Some(first) => {
+                    self.first.insert(key, first.clone());
+                    self.visit(&first, now, decision, |_, _| ());
+                }
+                None => {
+                    self.first.remove(&key);
+                }
+            }
+        }
+    }
 }

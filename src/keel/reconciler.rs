@@ -103,7 +103,7 @@ pub struct Reconciler {
     /// The wall clock less the monotonic one, to notice when somebody sets it.
     offset: i64,
     /// Who stood first in each line when it was last looked at.
-    first: BTreeMap<(AccountId, Action), DeploymentId>,
+    pub(super) first: BTreeMap<(AccountId, Action), DeploymentId>,
 }
 
 /// A wall clock that moved against the monotonic one by more than this was set, not slewed.
@@ -367,35 +367,13 @@ impl Reconciler {
             }
             self.list(&id, now, decision);
             loop {
-                let account = self.accounts.get(&id);
-                let busy = |account: &&Account| {
-                    !account.is_busy(now.mono, self.policy.observe.concurrency)
-                };
-                let turn = account.filter(busy).and_then(|account| account.whose_turn(now.mono));
+                let free = |one: &&Account| !one.is_busy(now.mono, self.policy.observe.concurrency);
+                let account = self.accounts.get(&id).filter(free);
+                let turn = account.and_then(|one| one.whose_turn(now.mono));
                 let Some(deployment) = turn else { break };
                 self.visit(&deployment, now, decision, |_, _| ());
             }
             self.call_next_in_line(&id, now, decision);
-        }
-    }
-
-    /// Moves on whoever has come to stand first in a line.
-    fn call_next_in_line(&mut self, id: &AccountId, now: Now, decision: &mut Decision) {
-        for action in [Action::Start, Action::Stop] {
-            let first = self.accounts.get(id).and_then(|account| account.first_in_line(action));
-            let (first, key) = (first.cloned(), (id.clone(), action));
-            if self.first.get(&key) == first.as_ref() {
-                continue;
-            }
-            match first {
-                Some(first) => {
-                    self.first.insert(key, first.clone());
-                    self.visit(&first, now, decision, |_, _| ());
-                }
-                None => {
-                    self.first.remove(&key);
-                }
-            }
         }
     }
 }

@@ -85,7 +85,7 @@ families! {
     RELOAD_SUCCESSFUL = Gauge "evenkeel_config_last_reload_successful" [];
     /// When the desired file in force was accepted by this process; 0: never.
     RELOAD_SUCCESS_TIME = Gauge "evenkeel_config_last_reload_success_timestamp_seconds" [];
-    /// 1 while the desired file as it is now is in force; at 0 its last good content stays in force.
+    /// 1 while the desired file as it is now is in force; at 0 its last good content stays so.
     DESIRED_FILE_VALID = Gauge "evenkeel_desired_file_valid" ["file"];
     /// Deployments that the desired file names.
     DEPLOYMENTS = Gauge "evenkeel_deployments" [];

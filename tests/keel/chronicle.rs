@@ -1,5 +1,7 @@
 //! What is noted of each deployment, and for how long it is kept.
 
+use std::time::Duration;
+
 use evenkeel::keel::chronicle::{NOTES_MAX, Note};
 use evenkeel::keel::deployment::Status;
 use evenkeel::keel::history::History;
@@ -10,7 +12,7 @@ use evenkeel::keel::record::Record;
 use evenkeel::keel::story::Entry;
 
 use crate::bench::{Bench, HOUR, MINUTE, SECOND, at, id, running, singles, stopped};
-use crate::ready::{Plant, daily};
+use crate::plant::{Plant, daily};
 
 /// The notes in the ledger, as text.
 fn notes(records: &[Record]) -> Vec<String> {
@@ -160,10 +162,10 @@ fn a_timeline_begins_with_what_held_and_puts_acts_in_their_place() {
         "08:47:18Z running",
         "09:00:00Z running by schedule office (09:00-17:00)",
     ];
-    assert_eq!(timeline(&plant, "a", HOUR * 0).unwrap(), whole);
+    assert_eq!(timeline(&plant, "a", Duration::ZERO).unwrap(), whole);
     let late = [whole[2], whole[5], whole[6]];
     assert_eq!(timeline(&plant, "a", 9 * HOUR).unwrap(), late);
-    assert_eq!(timeline(&plant, "b", HOUR * 0), None);
+    assert_eq!(timeline(&plant, "b", Duration::ZERO), None);
     plant.bench.tell(Event::ManifestRead(crate::bench::manifest("r2", &[])));
     let left = timeline(&plant, "a", 9 * HOUR).unwrap();
     assert_eq!(left.last().unwrap(), "10:00:00Z left");

@@ -16,6 +16,7 @@ mod guards;
 mod let_go;
 mod mass_stop;
 mod pace;
+mod plant;
 mod queue;
 mod reading;
 mod ready;

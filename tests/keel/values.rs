@@ -169,6 +169,25 @@ fn clock_readings_do_not_overflow() {
 }
 
 #[test]
+fn an_instant_by_a_clock_of_its_own_and_in_utc() {
+    for (at, zone, text) in [
+        ("2026-11-26T07:00:00Z", "Europe/Berlin", "2026-11-26 08:00 Europe/Berlin (07:00Z)"),
+        (
+            "2026-11-26T07:56:20.9Z",
+            "Europe/Berlin",
+            "2026-11-26 08:56:20 Europe/Berlin (07:56:20Z)",
+        ),
+        ("2026-11-25T22:30:00Z", "Asia/Tokyo", "2026-11-26 07:30 Asia/Tokyo (2026-11-25 22:30Z)"),
+        ("2026-11-26T07:00:00Z", "UTC", "2026-11-26 07:00Z"),
+    ] {
+        let at: jiff::Timestamp = at.parse().unwrap();
+        let zone = jiff::tz::TimeZone::get(zone).unwrap();
+        assert_eq!(Wall::from(at).local(&zone), text);
+    }
+    assert_eq!(Wall::from_millis(0).local(&jiff::tz::TimeZone::UTC), "1970-01-01 00:00Z");
+}
+
+#[test]
 fn words_stand_in_columns() {
     let id = DeploymentId::parse("w1").unwrap();
     assert_eq!(format!("{id:<4}|{:>9}|", Status::Running), "w1  |  running|");
