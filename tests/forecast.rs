@@ -88,8 +88,8 @@ fn windows_and_gaps_that_one_deployment_cannot_have() {
             "a window that ends before its start is allowed",
             &[(WORKDAYS, "08:00-08:30"), (WORKDAYS, "08:45-08:55")],
             &["`d` (schedule hours): each Mon-Fri, the start wanted at 08:45 Europe/Berlin is \
-               never sent: it is allowed from 09:00:10 on, and stopped is wanted again at 08:55; the \
-               limit is 1 start in 1h10s"],
+               never sent: it is allowed from 09:00:10 on, and stopped is wanted again at 08:55; \
+               the limit is 1 start in 1h10s"],
         ),
         (
             "exactly an hour apart is 10 seconds too few",
