@@ -73,41 +73,35 @@ const WORKDAYS: &str = "Mon Tue Wed Thu Fri";
 
 #[test]
 fn windows_and_gaps_that_one_deployment_cannot_have() {
-    let cases: &[(&str, &[(&str, &str)], &[&str])] = &[
+    /// Name, windows, warnings.
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+    let cases: &[Case<'_>] = &[
         ("an hour's gap", &[("", "08:00-12:00"), ("", "13:00-19:00")], &[]),
         ("a short window", &[(WORKDAYS, "08:00-08:30")], &[]),
         (
             "starts 45 minutes apart",
             &[(WORKDAYS, "08:00-08:30"), (WORKDAYS, "08:45-12:00")],
-            &[
-                "`d` (schedule hours): each Mon-Fri, the start wanted at 08:45 Europe/Berlin is sent \
-               at 09:00:10, 15m10s late: the limit is 1 start in 1h10s",
-            ],
+            &["`d` (schedule hours): each Mon-Fri, the start wanted at 08:45 Europe/Berlin is \
+               sent at 09:00:10, 15m10s late: the limit is 1 start in 1h10s"],
         ),
         (
             "a window that ends before its start is allowed",
             &[(WORKDAYS, "08:00-08:30"), (WORKDAYS, "08:45-08:55")],
-            &[
-                "`d` (schedule hours): each Mon-Fri, the start wanted at 08:45 Europe/Berlin is never \
-               sent: it is allowed from 09:00:10 on, and stopped is wanted again at 08:55; the \
-               limit is 1 start in 1h10s",
-            ],
+            &["`d` (schedule hours): each Mon-Fri, the start wanted at 08:45 Europe/Berlin is \
+               never sent: it is allowed from 09:00:10 on, and stopped is wanted again at 08:55; \
+               the limit is 1 start in 1h10s"],
         ),
         (
             "exactly an hour apart is 10 seconds too few",
             &[("Sat", "08:00-08:30"), ("Sat", "09:00-10:00")],
-            &[
-                "`d` (schedule hours): each Sat, the start wanted at 09:00 Europe/Berlin is sent at \
-               09:00:10, 10s late: the limit is 1 start in 1h10s",
-            ],
+            &["`d` (schedule hours): each Sat, the start wanted at 09:00 Europe/Berlin is sent \
+               at 09:00:10, 10s late: the limit is 1 start in 1h10s"],
         ),
         (
             "over midnight",
             &[("Mon", "23:00-23:30"), ("Mon", "23:40-06:00")],
-            &[
-                "`d` (schedule hours): each Mon, the start wanted at 23:40 Europe/Berlin is sent at \
-               Tue 00:00:10, 20m10s late: the limit is 1 start in 1h10s",
-            ],
+            &["`d` (schedule hours): each Mon, the start wanted at 23:40 Europe/Berlin is sent \
+               at Tue 00:00:10, 20m10s late: the limit is 1 start in 1h10s"],
         ),
         (
             "a gap that comes too soon after another",
@@ -146,8 +140,8 @@ fn a_line_for_a_budget_that_an_account_shares() {
     let from = at("2026-11-25T00:00:00Z");
     let starts = "account `default`: each Mon-Fri, 20 starts wanted from 08:00 Europe/Berlin on \
                   wait in line, the last until 18:01:40, 10h1m40s later (the limit is 1 start in \
-                  1h10s): `d10`, `d11`, `d12` and 17 more; 9 of them never come to their turn, as the \
-                  window ends first: `d21`, `d22`, `d23` and 6 more";
+                  1h10s): `d10`, `d11`, `d12` and 17 more; 9 of them never come to their turn, \
+                  as the window ends first: `d21`, `d22`, `d23` and 6 more";
     let stops = "account `default`: each Mon-Fri, 11 stops wanted from 19:00 Europe/Berlin on wait \
                  in line, the last until Thu 05:01:40, 10h1m40s later (the limit is 1 stop in \
                  1h10s): `d10`, `d11`, `d12` and 8 more";

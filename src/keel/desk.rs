@@ -83,8 +83,8 @@ impl Desk<'_> {
         self.note(member);
         let judgement = self.act_or_wait(member);
         self.line_up(member, judgement);
-        self.tell(member, judgement);
         self.tell_late(member, judgement);
+        self.tell(member, judgement);
         let at = self.read_or_wait(member, judgement);
         let edge = member.resolved.valid_until.map(|wall| self.now.mono_at(wall));
         let soonest = self.now.mono + STEP;

@@ -1,6 +1,6 @@
 //! One window, as people write it: `Mon-Fri 08:00-19:00`, `2026-12-05 10:00-14:00`.
 //!
-//! The grammar has one spelling for each thing; [`meant`](super::meant) knows the other ones, and
+//! The grammar has one spelling for each thing; [`meant`] knows the other ones, and
 //! is asked only to say which one was meant.
 
 use jiff::civil::{Date, Weekday};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tracing::Level;
 
 use super::fields::{Fields, Line};
+use super::late::{late, late_no_more};
 use crate::keel::call::{Call, CallId, Fate};
 use crate::keel::deployment::{AccountId, Action, DeploymentId, Desired, Status};
 use crate::keel::guard::{Release, way_out};
@@ -206,45 +207,6 @@ fn draining(in_flight: usize) -> Line {
     Line { level: Level::INFO, message, fields }
 }
 
-fn late(
-    deployment: &DeploymentId,
-    ready_by: Wall,
-    by: Duration,
-    reason: Reason,
-    message: &str,
-) -> Line {
-    let ago = ago(by);
-    Line {
-        level: Level::WARN,
-        message: format!(
-            "{deployment} is late: it was to be running by {ready_by}{ago}; {reason}: {message}"
-        ),
-        fields: Fields {
-            reason: Some(reason.to_string()),
-            since: Some(ready_by.to_string()),
-            ..of(deployment)
-        },
-    }
-}
-
-fn late_no_more(deployment: &DeploymentId, ready_by: Wall, by: Duration, runs: bool) -> Line {
-    let ago = ago(by);
-    let end = if runs { "is running" } else { "need not be running any more" };
-    Line {
-        level: Level::INFO,
-        message: format!("{deployment} {end}; it was to be running by {ready_by}{ago}"),
-        fields: Fields { since: Some(ready_by.to_string()), ..of(deployment) },
-    }
-}
-
-/// `, 12m30s ago`, or nothing if that is now.
-fn ago(by: Duration) -> String {
-    match by.as_secs() {
-        0 => String::new(),
-        some => format!(", {} ago", format_duration(Duration::from_secs(some))),
-    }
-}
-
 /// Something that only a person can mend.
 fn fault(message: &str, why: &str) -> Line {
     let fields = Fields { fault: Some(why.to_owned()), ..Fields::default() };
@@ -392,7 +354,7 @@ fn plain(level: Level, message: String) -> Line {
     Line { level, message, fields: Fields::default() }
 }
 
-fn of(deployment: &DeploymentId) -> Fields {
+pub(super) fn of(deployment: &DeploymentId) -> Fields {
     Fields { deployment: Some(deployment.to_string()), ..Fields::default() }
 }
 

@@ -1,6 +1,7 @@
 //! The log: what is said about each notice, and how lines look on standard error.
 
 mod fields;
+mod late;
 mod line;
 mod text;
 

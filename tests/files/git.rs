@@ -44,7 +44,8 @@ fn a_branch_is_a_file_or_a_line_of_packed_refs() {
     place.write(".git/HEAD", "ref: refs/heads/feature/x\n");
     known(&place, None);
     let packed = format!(
-        "# pack-refs with: peeled fully-peeled sorted\n{A} refs/heads/feature/x\n{B} refs/tags/v1\n^{A}\n"
+        "# pack-refs with: peeled fully-peeled sorted\n{A} refs/heads/feature/x\n\
+         {B} refs/tags/v1\n^{A}\n"
     );
     place.write(".git/packed-refs", &packed);
     known(&place, Some("aaaaaaaaaaaa"));

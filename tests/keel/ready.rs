@@ -10,6 +10,7 @@ use evenkeel::keel::deployment::{Desired, Status};
 use evenkeel::keel::history::History;
 use evenkeel::keel::intent::{Intent, Override, Suspend, Wanted};
 use evenkeel::keel::notice::Notice;
+use evenkeel::keel::plan::Reason;
 use evenkeel::keel::policy::{Limit, Policy};
 use evenkeel::keel::reconciler::{Event, Replay};
 use evenkeel::keel::record::Record;
@@ -210,8 +211,15 @@ fn late_is_told_at_the_windows_beginning_once_and_when_it_is_over() {
     plant.until(9 * HOUR + 4 * MINUTE);
     assert_eq!(plant.late(), [""; 0]);
     plant.until(10 * HOUR);
+    let notices = plant.bench.notices.clone();
     assert_eq!(plant.late(), ["over 2026-01-01T09:00:00Z 321.196s true"]);
     assert!(!plant.shows_late());
+    let at_rest = |notice: &Notice| match notice {
+        Notice::ReasonChanged { to: Reason::InSync, message, .. } => Some(message.to_string()),
+        _ => None,
+    };
+    let told: Vec<_> = notices.iter().filter_map(at_rest).collect();
+    assert_eq!(told, ["running, as desired"], "and late no more");
     plant.takes = 50 * MINUTE;
     plant.until(DAY + 9 * HOUR);
     assert_eq!(plant.late().len(), 1, "another window");

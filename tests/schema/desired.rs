@@ -33,8 +33,8 @@ pub(crate) struct DesiredFile {
     pub(crate) deployments: BTreeMap<DeploymentId, Entry>,
 }
 
-/// 8 hexadecimal digits. Where they look like a number, YAML takes them for one, and they are read as
-/// they are written.
+/// 8 hexadecimal digits. Where they look like a number, YAML takes them for one, and they are read
+/// as they are written.
 #[derive(JsonSchema)]
 #[schemars(transparent, extend("type" = ["string", "number"]))]
 pub(crate) struct ChangeId(#[schemars(regex(pattern = "^[0-9A-Fa-f]{8}$"))] pub(crate) String);
@@ -82,8 +82,8 @@ pub(crate) enum OneOrMore<T> {
     Several(Vec<T>),
 }
 
-/// `Mon-Fri 08:00-19:00`, `22:00-02:00` (every day), `2026-12-05 10:00-14:00` (once). An end that is
-/// not after the beginning belongs to the next day.
+/// `Mon-Fri 08:00-19:00`, `22:00-02:00` (every day), `2026-12-05 10:00-14:00` (once). An end that
+/// is not after the beginning belongs to the next day.
 #[derive(JsonSchema)]
 #[schemars(transparent)]
 pub(crate) struct Window(#[schemars(regex(pattern = WINDOW))] pub(crate) String);
