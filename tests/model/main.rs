@@ -4,8 +4,8 @@
 //!
 //! Independent of the simulation: another clock, another network, another server. The simulation
 //! goes deep by chance; this goes everywhere, but not far. Each state at the horizon is left alone
-//! in the end; and as each one before it comes to one of those when it is left alone, what they come
-//! to holds for all.
+//! in the end; and as each one before it comes to one of those when it is left alone, what they
+//! come to holds for all.
 #![expect(
     clippy::unwrap_used,
     clippy::wildcard_enum_match_arm,
