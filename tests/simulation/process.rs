@@ -38,8 +38,9 @@ impl<C: Choose> World<'_, C> {
         let Some(ledger) = &mut self.ledger else { return Ok(()) };
         self.disk.mark(self.clocks.wall_error);
         if let Some((at @ (Crash::BeforeCommit | Crash::Torn), reboot)) = crash {
+            // The decision may have held how a call ended.
+            self.oracle.doubts_the_ledger();
             if at == Crash::Torn {
-                self.oracle.doubts_the_ledger();
                 let part = match self.setup.story {
                     Story::Long => self.chooser.below(400),
                     Story::Short | Story::CrashLoop => 0,
