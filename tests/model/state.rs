@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use evenkeel::keel::call::Method;
-use evenkeel::keel::deployment::Desired;
+use evenkeel::keel::deployment::{Desired, Status};
 
 use crate::process::{Disk, Keel};
 use crate::rules::{CONFIRM, Lie, Rules, TIMEOUT, Troubles};
@@ -18,6 +18,32 @@ pub(crate) enum Truth {
     Stopped,
     /// On the way, until that tick.
     Passing(Desired, u8),
+}
+
+impl Truth {
+    pub(crate) const fn settled(self) -> Option<Desired> {
+        match self {
+            Self::Running => Some(Desired::Running),
+            Self::Stopped => Some(Desired::Stopped),
+            Self::Passing(..) => None,
+        }
+    }
+
+    pub(crate) const fn of(desired: Desired) -> Self {
+        match desired {
+            Desired::Running => Self::Running,
+            Desired::Stopped => Self::Stopped,
+        }
+    }
+
+    pub(crate) const fn status(self) -> Status {
+        match self {
+            Self::Running => Status::Running,
+            Self::Stopped => Status::Stopped,
+            Self::Passing(Desired::Running, _) => Status::Starting,
+            Self::Passing(Desired::Stopped, _) => Status::Stopping,
+        }
+    }
 }
 
 /// A look that the running keel was given: the answer to a single read.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use evenkeel::keel::call::{Answer, Body, Call, CallId, Method, Outcome};
 use evenkeel::keel::decision::{Decision, Effect, Permit};
-use evenkeel::keel::deployment::{DeploymentId, Desired, Facts, Status};
+use evenkeel::keel::deployment::{DeploymentId, Desired, Facts};
 use evenkeel::keel::intent::{Intent, Manifest};
 use evenkeel::keel::reconciler::{Event, Reconciler, Replay};
 use evenkeel::keel::record::Record;
@@ -26,32 +26,6 @@ const fn turned(desired: Desired) -> Desired {
     match desired {
         Desired::Running => Desired::Stopped,
         Desired::Stopped => Desired::Running,
-    }
-}
-
-impl Truth {
-    pub(crate) const fn settled(self) -> Option<Desired> {
-        match self {
-            Self::Running => Some(Desired::Running),
-            Self::Stopped => Some(Desired::Stopped),
-            Self::Passing(..) => None,
-        }
-    }
-
-    const fn of(desired: Desired) -> Self {
-        match desired {
-            Desired::Running => Self::Running,
-            Desired::Stopped => Self::Stopped,
-        }
-    }
-
-    const fn status(self) -> Status {
-        match self {
-            Self::Running => Status::Running,
-            Self::Stopped => Status::Stopped,
-            Self::Passing(Desired::Running, _) => Status::Starting,
-            Self::Passing(Desired::Stopped, _) => Status::Stopping,
-        }
     }
 }
 

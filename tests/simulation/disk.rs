@@ -102,8 +102,9 @@ impl Disk {
         match &self.store {
             Store::Text(memory) => {
                 let mut state = memory.0.borrow_mut();
-                let both = state.written.len().min(state.durable.len());
-                if state.written[..both] != state.durable[..both] {
+                let header =
+                    |text: &[u8]| text.split(|byte| *byte == b'\n').next().map(<[u8]>::to_vec);
+                if header(&state.written) != header(&state.durable) {
                     // The file was replaced, and its directory not synced: one of the two is there.
                     if kept <= 50 {
                         state.written = state.durable.clone();

@@ -22,7 +22,9 @@ impl<C: Choose> World<'_, C> {
     pub(crate) fn commit(&mut self, decision: Decision) -> Checked {
         let (mut fates, mut calls, mut wide) = (BTreeMap::new(), Vec::new(), Vec::new());
         for record in decision.records() {
-            self.tell(|| format!("record {}", crate::trouble::record_in_words(record)));
+            if let Some(words) = crate::trouble::record_in_words(record) {
+                self.tell(|| format!("record {words}"));
+            }
             match record {
                 Record::Reserved { id, call, .. } => {
                     let acts = call.method().acts();
@@ -38,8 +40,9 @@ impl<C: Choose> World<'_, C> {
         let Some(ledger) = &mut self.ledger else { return Ok(()) };
         self.disk.mark(self.clocks.wall_error);
         if let Some((at @ (Crash::BeforeCommit | Crash::Torn), reboot)) = crash {
+            // The decision may have held how a call ended.
+            self.oracle.doubts_the_ledger();
             if at == Crash::Torn {
-                self.oracle.doubts_the_ledger();
                 let part = match self.setup.story {
                     Story::Long => self.chooser.below(400),
                     Story::Short | Story::CrashLoop => 0,

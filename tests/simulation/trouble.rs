@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenkeel::keel::call::{Call, Fate, Outcome};
+use evenkeel::keel::call::{Call, Outcome};
 use evenkeel::keel::deployment::{DeploymentId, Desired};
 use evenkeel::keel::intent::{Intent, Manifest, Override, Suspend};
 use evenkeel::keel::record::Record;
@@ -246,15 +246,13 @@ impl<C: Choose> World<'_, C> {
     }
 }
 
-/// A record, in one line.
-pub(crate) fn record_in_words(record: &Record) -> String {
+/// A record, in one line; none where the call itself is told as well, as it leaves and ends.
+pub(crate) fn record_in_words(record: &Record) -> Option<String> {
     match record {
-        Record::Reserved { id, call, .. } => format!("reserved {id}: {call}"),
-        Record::Settled { id, fate: Fate::Answered { code, .. }, .. } => {
-            format!("settled {id}: {code}")
-        }
-        Record::Settled { id, fate, .. } => format!("settled {id}: {fate:?}"),
-        other => format!("{other:?}"),
+        Record::Reserved { call, .. } if !call.method().acts() => None,
+        Record::Reserved { id, call, .. } => Some(format!("reserved {id}: {call}")),
+        Record::Settled { .. } => None,
+        other => Some(format!("{other:?}")),
     }
 }
 

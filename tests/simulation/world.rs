@@ -183,6 +183,7 @@ impl<'a, C: Choose> World<'a, C> {
             What::Retry => self.retry(),
             What::Mended => {
                 self.disk.mend();
+                self.oracle.doubts_the_ledger();
                 Ok(())
             }
             What::Incident => self.incident(),
@@ -324,7 +325,7 @@ impl<'a, C: Choose> World<'a, C> {
         }
         let down = self.go_down(reboot);
         self.tell(|| format!("the process ends, reboot {reboot}; down for {down} ms"));
-        if reboot {
+        if reboot || self.disk.is_full() {
             self.oracle.doubts_the_ledger();
         }
         self.later(down, What::Up);
