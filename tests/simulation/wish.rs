@@ -19,16 +19,6 @@ const DAY: i64 = 24 * 60;
 /// The zones of this world, and how many minutes their clocks are ahead.
 const ZONES: [(&str, i64); 3] = [("UTC", 0), ("Asia/Kolkata", 330), ("America/Phoenix", -420)];
 
-const WEEK: [Weekday; 7] = [
-    Weekday::Monday,
-    Weekday::Tuesday,
-    Weekday::Wednesday,
-    Weekday::Thursday,
-    Weekday::Friday,
-    Weekday::Saturday,
-    Weekday::Sunday,
-];
-
 /// The state that is asked for without any exception.
 pub(crate) fn state(intent: &Intent, wall: Wall) -> Desired {
     match &intent.wanted {
@@ -78,7 +68,8 @@ fn runs(schedule: &Schedule, wall: Wall) -> bool {
         let (begin, end) = window.hours.span();
         let on = |day: i64, minute: i64| {
             // The first day of 1970 was a Thursday.
-            let weekday = WEEK[usize::try_from((day + 3).rem_euclid(7)).unwrap()];
+            let weekday = i8::try_from((day + 3).rem_euclid(7)).unwrap();
+            let weekday = Weekday::from_monday_zero_offset(weekday).unwrap();
             days.has(weekday) && i64::from(begin) <= minute && minute < i64::from(end)
         };
         on(day, minute) || on(day - 1, minute + DAY)
@@ -134,8 +125,10 @@ fn window(schedule: &Schedule, begin: Wall, length: i64, days: &str) -> Window {
     let hours = Hours::new(minute, end).unwrap();
     let text = format!("{days} {hours}").into();
     let (first, last) = days.split_once('-').unwrap();
-    let place = |day: &str| WEEK.iter().position(|one| format!("{one:?}").starts_with(day));
-    let days = &WEEK[place(first).unwrap()..=place(last).unwrap()];
-    let days = days.iter().fold(Days::NONE, |days, day| days.with(*day));
+    let named = |day: Weekday, name: &str| format!("{day:?}").starts_with(name);
+    let week = || Weekday::Monday.cycle_forward().take(7);
+    let after = week().skip_while(|day| !named(*day, last)).skip(1).count();
+    let days = week().take(7 - after).skip_while(|day| !named(*day, first));
+    let days = days.fold(Days::NONE, Days::with);
     Window { on: On::Days(days), hours, text }
 }
