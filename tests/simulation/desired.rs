@@ -110,6 +110,9 @@ impl<C: Choose> World<'_, C> {
             return Ok(());
         }
         if end == 23 {
+            if !self.stuck {
+                self.oracle.guard.committed();
+            }
             let reboot = self.chooser.once_in(2);
             self.crash(reboot);
             return Ok(());

@@ -77,12 +77,18 @@ impl Guard {
         self.let_go();
     }
 
-    /// The file in force outlives the process, and so does what is held.
-    pub(crate) fn kept(&mut self) {
-        self.kept = self.now.clone();
+    /// What is held is durable.
+    pub(crate) fn committed(&mut self) {
+        self.kept.held.clone_from(&self.now.held);
         if let Some(held) = &mut self.kept.held {
             held.open.clone_from(&held.stops);
         }
+    }
+
+    /// The file in force outlives the process, and so does what is held.
+    pub(crate) fn kept(&mut self) {
+        self.committed();
+        self.kept.base.clone_from(&self.now.base);
     }
 
     /// The keel is shown a status, by a list or by a single read.
