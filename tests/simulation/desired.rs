@@ -124,9 +124,10 @@ impl<C: Choose> World<'_, C> {
 
     /// The file in force is to be compared with the next one, also by a later process.
     pub(crate) fn keep_file(&mut self) {
-        if let Some(file) =
-            self.desired.in_force.clone().filter(|_| self.desired.owed && !self.stuck)
-        {
+        if !self.desired.owed || self.stuck {
+            return;
+        }
+        if let Some(file) = self.desired.in_force.clone() {
             self.desired.owed = false;
             self.desired.kept = file;
             self.oracle.guard.kept();

@@ -19,6 +19,11 @@ const DAY: i64 = 24 * 60;
 /// The zones of this world, and how many minutes their clocks are ahead.
 const ZONES: [(&str, i64); 3] = [("UTC", 0), ("Asia/Kolkata", 330), ("America/Phoenix", -420)];
 
+/// Days of the week: as the file has them, which comes first, and how many there are.
+type Named = (&'static str, usize, usize);
+
+const EVERY_DAY: Named = ("Mon-Sun", 0, 7);
+
 /// The state that is asked for without any exception.
 pub(crate) fn state(intent: &Intent, wall: Wall) -> Desired {
     match &intent.wanted {
@@ -82,7 +87,7 @@ pub(crate) fn schedule(name: &str, wall: Wall, chooser: &mut impl Choose) -> Wan
     let windows = (0..=chooser.below(2)).map(|_| {
         let begin = wall.shifted(chooser.pick(&[-4, -1, 1, 2, 5, 9]) * 30 * MINUTE);
         let length = chooser.pick(&[2, 1, 8, 18, 30, 47]) * 30;
-        let days = chooser.pick(&["Mon-Sun", "Mon-Fri", "Wed-Thu"]);
+        let days = chooser.pick(&[EVERY_DAY, ("Mon-Fri", 0, 5), ("Wed-Thu", 2, 2)]);
         (begin, length, days)
     });
     let windows: Vec<_> = windows.collect();
@@ -113,22 +118,18 @@ pub(crate) fn turning(name: &str, state: Desired, turn: Wall) -> Wanted {
         Desired::Stopped => turn,
         Desired::Running => turn.shifted(DAY / 2 * MINUTE),
     };
-    schedule.windows.push(window(&schedule, begin, DAY / 2, "Mon-Sun"));
+    schedule.windows.push(window(&schedule, begin, DAY / 2, EVERY_DAY));
     Wanted::Scheduled(Arc::new(schedule))
 }
 
 /// From the half hour of `begin` on, for so many minutes.
-fn window(schedule: &Schedule, begin: Wall, length: i64, days: &str) -> Window {
+fn window(schedule: &Schedule, begin: Wall, length: i64, (days, first, count): Named) -> Window {
     let minute = begin.millis().div_euclid(30 * MINUTE) * 30 + ahead(schedule);
     let minute = u16::try_from(minute.rem_euclid(DAY)).unwrap();
     let end = (minute + u16::try_from(length).unwrap()) % (24 * 60);
     let hours = Hours::new(minute, end).unwrap();
     let text = format!("{days} {hours}").into();
-    let (first, last) = days.split_once('-').unwrap();
-    let named = |day: Weekday, name: &str| format!("{day:?}").starts_with(name);
-    let week = || Weekday::Monday.cycle_forward().take(7);
-    let after = week().skip_while(|day| !named(*day, last)).skip(1).count();
-    let days = week().take(7 - after).skip_while(|day| !named(*day, first));
-    let days = days.fold(Days::NONE, Days::with);
+    let week = Weekday::Monday.cycle_forward().take(7);
+    let days = week.skip(first).take(count).fold(Days::NONE, Days::with);
     Window { on: On::Days(days), hours, text }
 }
