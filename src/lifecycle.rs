@@ -7,6 +7,11 @@ use crate::controller::Command;
 
 /// Ends when the process is asked to end, by SIGTERM or SIGINT.
 pub async fn asked_to_end() {
+    end_signal().await;
+}
+
+/// The same; gives the signal's number.
+pub async fn end_signal() -> u8 {
     let (Ok(mut term), Ok(mut int)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
@@ -14,8 +19,8 @@ pub async fn asked_to_end() {
         return std::future::pending().await;
     };
     tokio::select! {
-        _ = term.recv() => (),
-        _ = int.recv() => (),
+        _ = term.recv() => 15,
+        _ = int.recv() => 2,
     }
 }
 

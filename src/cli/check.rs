@@ -8,6 +8,7 @@ use super::desired;
 use super::exit::{Exit, Failure};
 use super::global::{Global, Settable};
 use super::output::{self, Format};
+use super::terminal::style::{self, paint};
 use crate::config::Settings;
 use crate::keel::deployment::AccountId;
 use crate::keel::finding;
@@ -105,17 +106,18 @@ fn show(findings: &Findings, format: Format) -> Result<Exit, Failure> {
         return output::json(findings);
     }
     for warning in &findings.warnings {
-        output::line(&format!("warning: {warning}"))?;
+        output::prose(&style::warning(warning), 2)?;
     }
     for fault in &findings.faults {
         output::line(fault)?;
     }
     if !findings.valid {
-        return output::line("not valid");
+        return output::line(&paint(style::BAD, "not valid"));
     }
     let of = match findings.files {
         0 | 1 => String::new(),
         files => format!(" in {files} files"),
     };
-    output::line(&format!("valid; {} deployments{of}", findings.deployments))
+    let valid = paint(style::GOOD, "valid");
+    output::line(&format!("{valid}; {} deployments{of}", findings.deployments))
 }

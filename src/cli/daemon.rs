@@ -53,10 +53,10 @@ pub enum NoAnswer {
 
 impl From<NoAnswer> for Failure {
     fn from(error: NoAnswer) -> Self {
-        Self::because(
-            "cannot ask the daemon; is `evenkeel run` running, and is `--listen` its address?",
-            error,
-        )
+        let why = chain(&error);
+        Self::new(format!(
+            "{why}; is `evenkeel run` running there? `--listen` names another address"
+        ))
     }
 }
 
@@ -66,7 +66,8 @@ impl From<NoAnswer> for Failure {
 /// When it does not answer, or not with what was asked for.
 pub async fn get<T: DeserializeOwned>(address: &str, path: &str) -> Result<T, NoAnswer> {
     let url = format!("http://{}{path}", reachable(address));
-    let unreachable = |error| NoAnswer::Unreachable(address.to_owned(), error);
+    let unreachable =
+        |error: reqwest::Error| NoAnswer::Unreachable(address.to_owned(), error.without_url());
     let client = crate::api::plain_client(PATIENCE).map_err(unreachable)?;
     let answer = client.get(url).send().await.map_err(unreachable)?;
     let code = answer.status().as_u16();

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::exit::{Exit, Failure};
+use super::fleet::{self, Look};
 use super::global::Global;
 use super::output;
 use super::start::{self, Daemon};
+use super::terminal;
 use crate::clock::Clock;
 use crate::config::{Overrides, Settings};
 use crate::controller::Command;
@@ -17,10 +19,12 @@ use crate::simulator::{Deployment, Options, Simulator};
 
 /// Simulator, daemon and status page in one process, an hour shrunk to a minute
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Needs no configuration, no network and no root, and leaves nothing behind. \
-    Edit the desired file that it names, and watch."
-)]
+#[command(after_help = "Examples:\n  \
+    evenkeel demo\n  \
+    evenkeel demo --listen 127.0.0.1:0 --for 5m --drift 0s    on a free port, undisturbed\n\n\
+    Needs no configuration, no network and no root, and leaves nothing behind. \
+    Edit the desired file that it names, and watch.\n\n\
+    Exit code: 0.")]
 pub struct DemoArgs {
     /// Address of the status page; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9464")]
@@ -152,12 +156,12 @@ pub async fn run(global: &Global, args: DemoArgs) -> Result<Exit, Failure> {
     let audit = simulator.audit();
     simulator.shutdown().await;
     ended.map_err(start::ledger_failed)?;
-    output::line(&output::deployments(&view))?;
+    output::line(&fleet::table(&view, Look::Status).text(terminal::width()))?;
     let posts = audit.posts.len();
     let over = audit.largest.values().filter(|largest| largest.over).count();
     output::line(&format!(
         "\n{}; {posts} starts and stops sent, {over} limits exceeded",
-        output::summary(&view)
+        fleet::summary(&view)
     ))
 }
 

@@ -1,7 +1,10 @@
 //! How a command ends.
 
-use crate::keel::notice::chain;
 use std::process::ExitCode;
+
+use super::output;
+use super::terminal::style::{BAD, paint};
+use crate::keel::notice::chain;
 
 /// The answer that an exit code gives to a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +13,8 @@ pub enum Exit {
     Yes,
     /// No: invalid, not in sync, something to do.
     No,
+    /// None: a signal ended it before.
+    Signal(u8),
 }
 
 impl From<bool> for Exit {
@@ -43,13 +48,13 @@ impl Failure {
 }
 
 /// Prints a failure, and gives the exit code: the one place for both.
-#[expect(clippy::print_stderr, reason = "the one place where a command's failure is printed")]
 pub fn conclude(result: &Result<Exit, Failure>) -> ExitCode {
     match result {
         Ok(Exit::Yes) => ExitCode::SUCCESS,
         Ok(Exit::No) => ExitCode::from(1),
+        Ok(Exit::Signal(number)) => ExitCode::from(128 + (number & 127)),
         Err(failure) => {
-            eprintln!("error: {}", chain(failure));
+            output::aside(&format!("{} {}", paint(BAD, "error:"), chain(failure)));
             ExitCode::from(2)
         }
     }

@@ -7,6 +7,7 @@ use clap::Args;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::exit::Failure;
+use super::terminal::{self, Color};
 use crate::clock::Clock;
 use crate::config::{Overrides, Settings};
 use crate::telemetry;
@@ -23,6 +24,9 @@ pub struct Global {
     /// Least important level to log: error, warn, info, debug, trace
     #[arg(long, global = true, value_name = "LEVEL", default_value = "info", env = "EVENKEEL_LOG")]
     pub log_level: LevelFilter,
+    /// Colours: on a terminal unless NO_COLOR is set, always, or never
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    pub color: Color,
 }
 
 /// What commands that read the configuration take besides: each stands over the configuration file.
@@ -63,7 +67,8 @@ impl Global {
         let failed = "cannot start the log";
         let clock = Clock::new().map_err(|error| Failure::because(failed, error))?;
         let now = Arc::new(move || clock.now().wall);
-        telemetry::init(self.log_format, level, now)
+        let colour = terminal::log_in_colour();
+        telemetry::init(self.log_format, level, colour, now, terminal::progress::AboveFoot)
             .map_err(|error| Failure::because(failed, error))
     }
 

@@ -6,11 +6,17 @@ use super::daemon::{self, DaemonArgs};
 use super::exit::{Exit, Failure};
 use super::global::Global;
 use super::output::{self, Format};
+use super::{desired, fleet, terminal};
 use crate::keel::deployment::DeploymentId;
 use crate::keel::view::PastView;
 
 /// Show every call that spent a start or stop, and why
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    evenkeel history                     newest first\n  \
+    evenkeel history b1f77113\n  \
+    evenkeel history --output json | jq '.history[] | select(.outcome != \"201\")'\n\n\
+    Exit code: 0; 2 no daemon answered.")]
 pub struct HistoryArgs {
     /// Only this deployment
     pub id: Option<String>,
@@ -45,6 +51,9 @@ pub async fn run(global: &Global, args: &HistoryArgs) -> Result<Exit, Failure> {
     match args.output {
         Format::Json => output::json(&History { history }),
         Format::Text if history.is_empty() => output::line("no start or stop was spent yet"),
-        Format::Text => output::line(&output::history(&history)),
+        Format::Text => {
+            let table = fleet::history(&history, desired::now()?);
+            output::line(&table.text(terminal::width()))
+        }
     }
 }

@@ -1,24 +1,29 @@
 //! The command line: one file a command.
 
 pub mod check;
+pub mod completions;
 pub mod daemon;
 pub mod demo;
 pub mod desired;
 pub mod diff;
 pub mod exit;
 pub mod explain;
+pub mod fleet;
 pub mod global;
 pub mod history;
+pub mod man;
 pub mod once;
 pub mod output;
 pub mod plan;
 pub mod preview;
+pub mod progress;
 pub mod run;
 pub mod simulate;
 pub mod start;
 pub mod status;
+pub mod terminal;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use exit::{Exit, Failure};
 use global::Global;
@@ -72,15 +77,9 @@ pub enum Command {
     /// Simulator, daemon and status page in one process, an hour shrunk to a minute
     Demo(demo::DemoArgs),
     /// Print shell completions
-    Completions(CompletionsArgs),
-}
-
-/// Print shell completions
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Example: evenkeel completions bash > /etc/bash_completion.d/evenkeel")]
-pub struct CompletionsArgs {
-    /// The shell
-    pub shell: clap_complete::Shell,
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write the pages of all commands into a directory
+    Man(man::ManArgs),
 }
 
 /// Does what the command line says.
@@ -89,6 +88,7 @@ pub struct CompletionsArgs {
 /// When the job could not be done: exit code 2.
 pub async fn run(cli: Cli) -> Result<Exit, Failure> {
     let global = cli.global;
+    global.color.take_effect();
     match cli.command {
         Command::Run(args) => run::run(&global, args).await,
         Command::Check(args) => check::run(&global, &args),
@@ -105,10 +105,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
             Ok(Exit::Yes)
         }
         Command::Demo(args) => demo::run(&global, args).await,
-        Command::Completions(args) => {
-            let mut script = Vec::new();
-            clap_complete::generate(args.shell, &mut Cli::command(), "evenkeel", &mut script);
-            output::write(&script)
-        }
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }

@@ -1,19 +1,24 @@
 //! `evenkeel once`: reconciles until all is in sync, then ends.
 
-use std::io::IsTerminal as _;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::exit::{Exit, Failure};
+use super::fleet::{self, Look};
 use super::global::{Global, Settable};
-use super::output::{self, Format};
+use super::output::Format;
+use super::progress::{self, Progress};
 use super::start::{self, Daemon};
 use crate::controller::{Command, Ended};
-use crate::keel::time::parse_duration;
+use crate::keel::time::{format_duration, parse_duration};
 use crate::lifecycle;
 
 /// Reconcile until all is in sync, then end; for pipelines
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: evenkeel once --desired desired.yaml --timeout 90m\n\n\
+#[command(after_help = "Examples:\n  \
+    evenkeel once --desired desired.yaml --timeout 90m\n  \
+    evenkeel once --output json > outcome.json      the log is on standard error\n\n\
     Exit code: 0 in sync, 1 not in sync when the time was over or a person is needed.")]
 pub struct OnceArgs {
     /// Settings that stand over the configuration file
@@ -47,25 +52,23 @@ pub async fn run(global: &Global, args: &OnceArgs) -> Result<Exit, Failure> {
             let _ = outbox.send(Command::Stop);
         })
     };
-    let progress = std::io::stderr().is_terminal();
-    let mut told = String::new();
+    let mut progress = Progress::new(global, &outbox);
+    let ends = Instant::now() + args.timeout;
     let ended = controller
         .run(|keel| {
-            if progress && keel.ready() {
-                let (rest, fleet) = keel.progress();
-                let line = format!("{rest} of {fleet} in sync");
-                if line != told {
-                    tracing::info!("{line}");
-                    told = line;
-                }
-            }
+            progress.tell(|| {
+                let left = ends.saturating_duration_since(Instant::now()).as_secs();
+                let left = format_duration(Duration::from_secs(left));
+                format!("{}; gives up in {left}", progress::of(keel))
+            });
             keel.ready() && keel.finished()
         })
         .await;
+    drop(progress);
     watch.abort();
     http.shutdown().await;
     let view = controller.keel.view(controller.clock.now());
-    output::fleet(&view, args.output)?;
+    fleet::show(&view, Look::Status, args.output)?;
     match ended {
         Ok(Ended::Done | Ended::Stopped) => {
             Ok((view.file.revision.is_some() && view.in_sync()).into())

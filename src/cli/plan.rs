@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use super::daemon::{self, NoAnswer};
 use super::exit::{Exit, Failure};
+use super::fleet::{self, Look};
 use super::global::{Global, Settable};
-use super::output::{self, Format};
+use super::output::Format;
+use super::progress::{self, Progress};
 use super::start::{self, Daemon};
 use crate::config::Settings;
 use crate::controller::Command;
@@ -18,11 +20,12 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Show what would be done now, and when the budget lets it
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Asks the running daemon; where none answers, reads the API itself, within \
+#[command(after_help = "Examples:\n  \
+    evenkeel plan\n  \
+    evenkeel plan --desired new.yaml --state-dir /tmp/look    what another file would do\n\n\
+    Asks the running daemon; where none answers, reads the API itself, within \
     the budget, and sends no start or stop.\n\n\
-    Exit code: 0 nothing to do, 1 something to do."
-)]
+    Exit code: 0 nothing to do, 1 something to do.")]
 pub struct PlanArgs {
     /// Settings that stand over the configuration file
     #[command(flatten)]
@@ -62,7 +65,7 @@ pub async fn run(global: &Global, args: &PlanArgs) -> Result<Exit, Failure> {
         | Reason::Stalled
         | Reason::Unobserved => false,
     });
-    output::fleet(&view, args.output)?;
+    fleet::show(&view, Look::Plan, args.output)?;
     Ok(idle.into())
 }
 
@@ -73,6 +76,7 @@ async fn read(global: &Global, mut settings: Settings) -> Result<View, Failure> 
     let policy = settings.policy.clone();
     settings.policy.act.enforce = false;
     let Daemon { mut controller, outbox, http, .. } = start::daemon(&settings, false).await?;
+    let ticks = outbox.clone();
     let watch = tokio::spawn(async move {
         tokio::select! {
             () = tokio::time::sleep(PATIENCE) => (),
@@ -80,7 +84,14 @@ async fn read(global: &Global, mut settings: Settings) -> Result<View, Failure> 
         }
         let _ = outbox.send(Command::Stop);
     });
-    let ended = controller.run(|keel| keel.ready() && keel.looked_around()).await;
+    let mut progress = Progress::new(global, &ticks);
+    let ended = controller
+        .run(|keel| {
+            progress.tell(|| progress::of(keel));
+            keel.ready() && keel.looked_around()
+        })
+        .await;
+    drop(progress);
     watch.abort();
     http.shutdown().await;
     ended.map_err(start::ledger_failed)?;

@@ -11,6 +11,9 @@ use super::desired;
 use super::exit::{Exit, Failure};
 use super::global::{Global, Settable};
 use super::output::{self, Format};
+use super::terminal::style::{self, paint};
+use super::terminal::table::{Cell, Keep, Table};
+use super::terminal::{self, fold};
 use crate::keel::calendar::{Calendar, zone};
 use crate::keel::deployment::{DeploymentId, Desired};
 use crate::keel::finding;
@@ -49,6 +52,17 @@ pub struct PreviewArgs {
     pub output: Format,
 }
 
+/// Of a row below its day: clock, offset, zone, UTC, state, deployments, rule.
+const COLUMNS: [(&str, Keep); 7] = [
+    ("", Keep::Always),
+    ("", Keep::Until(0)),
+    ("", Keep::Until(2)),
+    ("", Keep::Until(1)),
+    ("", Keep::Always),
+    ("", Keep::Always),
+    ("", Keep::Text),
+];
+
 /// A change of the wanted state, as JSON.
 #[derive(Debug, Serialize)]
 struct ChangeView<'a> {
@@ -81,15 +95,16 @@ pub fn run(global: &Global, args: &PreviewArgs) -> Result<Exit, Failure> {
     let warnings = finding::warnings(&manifest, &policy.limits, from);
     match args.output {
         Format::Json => {
-            warnings.iter().for_each(|warning| output::aside(&format!("warning: {warning}")));
+            warnings.iter().for_each(|warning| output::aside(&style::warning(warning)));
             output::json(&coming.views())
         }
         Format::Text => {
-            output::line(&coming.text())?;
-            let notes = notes(&manifest, &coming).into_iter().map(|note| format!("note: {note}"));
-            let warnings = warnings.into_iter().map(|warning| format!("warning: {warning}"));
+            output::line(&coming.text(terminal::width()))?;
+            let notes = notes(&manifest, &coming);
+            let notes = notes.iter().map(|note| style::note(note));
+            let warnings = warnings.iter().map(|warning| style::warning(warning));
             for (index, text) in notes.chain(warnings).enumerate() {
-                output::line(&format!("{}{text}", if index == 0 { "\n" } else { "" }))?;
+                output::prose(&format!("{}{text}", if index == 0 { "\n" } else { "" }), 2)?;
             }
             Ok(Exit::Yes)
         }
@@ -104,7 +119,9 @@ fn only(manifest: &Arc<Manifest>, ids: &[String]) -> Result<Arc<Manifest>, Failu
     let mut part = Manifest::new(manifest.revision.clone(), BTreeMap::new());
     for id in ids {
         let Some((id, intent)) = manifest.intents.get_key_value(id.as_str()) else {
-            return Err(Failure::new(format!("the desired file names no deployment `{id}`")));
+            return Err(Failure::new(format!(
+                "the desired file names no deployment `{id}`; without an ID all are shown"
+            )));
         };
         part.intents.insert(id.clone(), intent.clone());
     }
@@ -141,29 +158,33 @@ impl<'a> Coming<'a> {
         self.changes.iter().map(view).collect()
     }
 
-    fn text(&self) -> String {
+    fn text(&self, width: Option<usize>) -> String {
         let (from, until) = self.span;
         if self.changes.is_empty() {
-            return format!("The wanted state does not change from {from} to {until}.");
+            let text = format!("The wanted state does not change from {from} to {until}.");
+            return fold(&text, 2, width);
         }
         let days = self.days();
-        let rows: Vec<_> = days.values().flatten().cloned().collect();
-        let mut rows = output::aligned(&rows).into_iter();
+        let mut table = Table::new(&COLUMNS);
+        days.values().flatten().for_each(|row| table.add(row.clone()));
+        let mut rows = table.show(width.map(|width| width.saturating_sub(2))).rows.into_iter();
         let count = match self.changes.len() {
             1 => "1 change".to_owned(),
             count => format!("{count} changes"),
         };
-        let mut lines = vec![format!("{count} of the wanted state from {from} to {until}")];
+        let title = format!("{count} of the wanted state from {from} to {until}");
+        let mut lines = vec![fold(&title, 2, width)];
         for ((_, heading), day) in &days {
-            lines.push(format!("\n{heading}"));
-            lines.extend(rows.by_ref().take(day.len()).map(|row| format!("  {row}")));
+            lines.push(format!("\n{}", paint(style::HEAD, heading)));
+            let rows = rows.by_ref().take(day.len());
+            lines.extend(rows.map(|row| format!("  {}", row.replace('\n', "\n  "))));
         }
         lines.join("\n")
     }
 
     /// Rows by local date. Deployments that change together share a row.
-    fn days(&self) -> BTreeMap<(jiff::civil::Date, String), Vec<Vec<String>>> {
-        let mut days: BTreeMap<_, Vec<Vec<String>>> = BTreeMap::new();
+    fn days(&self) -> BTreeMap<(jiff::civil::Date, String), Vec<Vec<Cell>>> {
+        let mut days: BTreeMap<_, Vec<Vec<Cell>>> = BTreeMap::new();
         let same = |a: &(_, &Intent, Change), b: &(_, &Intent, Change)| {
             a.2 == b.2 && zone(a.1, &a.2.rule) == zone(b.1, &b.2.rule)
         };
@@ -182,16 +203,23 @@ impl<'a> Coming<'a> {
             let ids: Vec<_> = together.iter().map(|(id, ..)| id.to_string()).collect();
             let heading = (local(zone, change.at).date(), day(zone, change.at));
             days.entry(heading).or_default().push(vec![
-                clock(zone, change.at),
-                local(zone, change.at).strftime("%:z").to_string(),
-                zone_name(zone).to_owned(),
-                utc(zone, change.at),
-                change.desired.to_string(),
-                output::some(&ids),
-                change.rule.to_string(),
+                clock(zone, change.at).into(),
+                local(zone, change.at).strftime("%:z").into(),
+                zone_name(zone).into(),
+                utc(zone, change.at).into(),
+                Cell::styled(change.desired.as_str(), state(change.desired)),
+                output::some(&ids).into(),
+                change.rule.to_string().into(),
             ]);
         }
         days
+    }
+}
+
+const fn state(desired: Desired) -> anstyle::Style {
+    match desired {
+        Desired::Running => style::GOOD,
+        Desired::Stopped => style::FAINT,
     }
 }
 

@@ -10,7 +10,8 @@ use crate::lifecycle;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: evenkeel --config /etc/evenkeel/evenkeel.yaml run\n\n\
     SIGHUP reads configuration, credentials and desired file again. SIGTERM ends after the calls \
-    under way, 10 s at most.")]
+    under way, 10 s at most.\n\n\
+    Exit code: 0 after SIGTERM or SIGINT.")]
 pub struct RunArgs {
     /// Settings that stand over the configuration file
     #[command(flatten)]

@@ -13,6 +13,10 @@ use crate::simulator::{
 
 /// Serve a simulated Deployment Management API
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  \
+    evenkeel simulate --listen 127.0.0.1:8080 --deployments 5\n  \
+    evenkeel simulate --window 60s --start-delay 5s    an hour shrunk to a minute\n\n\
+    Exit code: 0 after SIGTERM or SIGINT.")]
 pub struct SimulateArgs {
     /// Address to serve on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]

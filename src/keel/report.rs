@@ -76,6 +76,11 @@ impl Reconciler {
         (rest, self.members.len())
     }
 
+    /// How many deployments were neither seen yet, nor could not be.
+    pub fn unseen(&self) -> usize {
+        self.reasons().filter(|reason| *reason == Reason::Unobserved).count()
+    }
+
     /// Whether each deployment was seen, or could not be.
     pub fn looked_around(&self) -> bool {
         self.reasons().all(|reason| reason != Reason::Unobserved)

@@ -6,7 +6,6 @@ mod line;
 mod text;
 
 use std::fmt;
-use std::io::IsTerminal as _;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -67,15 +66,21 @@ pub fn tell(notice: &Notice) {
     line(notice).emit();
 }
 
-/// Sends this process's log to standard error from now on. Colour only where a person sees it: on a
-/// terminal, unless `NO_COLOR` is set (see no-color.org).
+/// Sends this process's log to `writer` from now on.
 ///
 /// # Errors
 /// When the process has a log already.
-pub fn init(format: Format, level: LevelFilter, now: Now) -> Result<(), SetGlobalDefaultError> {
-    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let colour = !no_colour && std::io::stderr().is_terminal();
-    tracing::subscriber::set_global_default(subscriber(format, level, colour, now, std::io::stderr))
+pub fn init<W>(
+    format: Format,
+    level: LevelFilter,
+    colour: bool,
+    now: Now,
+    writer: W,
+) -> Result<(), SetGlobalDefaultError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    tracing::subscriber::set_global_default(subscriber(format, level, colour, now, writer))
 }
 
 /// A log that writes to `writer`.

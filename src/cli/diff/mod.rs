@@ -148,7 +148,7 @@ pub fn run(global: &Global, args: &DiffArgs) -> Result<Exit, Failure> {
     match args.output {
         Form::Json => output::json(&json::Answer::from(&comparison))?,
         Form::Markdown => output::line(&markdown::of(&comparison))?,
-        Form::Text => output::line(&text::of(&comparison))?,
+        Form::Text => output::prose(&text::of(&comparison), 2)?,
     };
     Ok(comparison.diff.is_empty().into())
 }

@@ -3,6 +3,7 @@
 use super::Comparison;
 use super::words::{self, Bunch, bunches};
 use crate::cli::output;
+use crate::cli::terminal::style::{self, paint};
 use crate::keel::deployment::Action;
 use crate::keel::diff::Kind;
 
@@ -33,16 +34,14 @@ pub(super) fn of(comparison: &Comparison) -> String {
 
 fn block(bunch: &Bunch<'_>, comparison: &Comparison) -> Vec<String> {
     let Bunch { ids, edit } = bunch;
-    let (from, sign) = (
-        comparison.diff.span.0,
-        match edit.kind {
-            Kind::Added => '+',
-            Kind::Changed => '~',
-            Kind::Removed => '-',
-        },
-    );
+    let from = comparison.diff.span.0;
+    let (sign, colour) = match edit.kind {
+        Kind::Added => ('+', style::GOOD),
+        Kind::Changed => ('~', style::PASSING),
+        Kind::Removed => ('-', style::BAD),
+    };
     let names: Vec<_> = ids.iter().map(ToString::to_string).collect();
-    let mut lines = vec![format!("{sign} {}", output::some(&names))];
+    let mut lines = vec![paint(colour, &format!("{sign} {}", output::some(&names)))];
     let mut say = |text: String| lines.push(format!("    {text}"));
     if edit.kind == Kind::Removed {
         say("no longer named: left as it is".to_owned());

@@ -11,6 +11,8 @@ use super::desired;
 use super::exit::{Exit, Failure};
 use super::global::{Global, Settable};
 use super::output::{self, Format};
+use super::terminal::style::{self, paint};
+use super::terminal::{self, labelled, plain_lines, times};
 use crate::config::Settings;
 use crate::keel::deployment::{AccountId, DeploymentId};
 use crate::keel::intent::{Intent, Manifest};
@@ -93,7 +95,7 @@ pub async fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
         }
         chain.extend(memory.sent(&acts));
         chain.extend(match &view {
-            Some(view) => view.budgets.iter().filter_map(budget).collect(),
+            Some(view) => view.budgets.iter().filter_map(|one| budget(one, at)).collect(),
             None => memory.budgets(&id, file.account(&id), at),
         });
         chain.extend(match &view {
@@ -111,11 +113,10 @@ fn show(explanation: &Explanation, format: Format) -> Result<Exit, Failure> {
     if format == Format::Json {
         return output::json(explanation);
     }
-    output::line(&format!("{} at {}", explanation.deployment, explanation.at))?;
-    for LinkView { about, text } in &explanation.chain {
-        output::line(&format!("  {about:<9} {text}"))?;
-    }
-    Ok(Exit::Yes)
+    let Explanation { deployment, at, chain } = explanation;
+    let lines: Vec<_> = chain.iter().map(|one| (one.about, plain_lines(&one.text))).collect();
+    let chain = labelled(&lines, terminal::width());
+    output::line(&format!("{} at {at}\n{chain}", paint(style::HEAD, deployment.as_str())))
 }
 
 /// What the running daemon knows; `None` where none runs, or it does not know the deployment.
@@ -172,10 +173,10 @@ impl File {
 fn seen(view: &DeploymentView, at: Wall) -> Vec<Link> {
     let text = match &view.observed {
         Some(seen) => format!(
-            "{}, {} (since {}); name {}, type {}",
+            "{}, {}, since {}; name {}, type {}",
             seen.status,
-            output::ago(seen.at.0, at),
-            seen.since,
+            times::ago(seen.at.0, at),
+            times::both(seen.since.0, at),
             seen.name,
             seen.kind
         ),
@@ -185,7 +186,7 @@ fn seen(view: &DeploymentView, at: Wall) -> Vec<Link> {
     std::iter::once(Link::new("seen", text)).chain(fault).collect()
 }
 
-fn budget(budget: &BudgetView) -> Option<Link> {
+fn budget(budget: &BudgetView, at: Wall) -> Option<Link> {
     if !budget.method.acts() {
         return None;
     }
@@ -193,7 +194,7 @@ fn budget(budget: &BudgetView) -> Option<Link> {
     let whose = if *account_wide { ", counted over the account" } else { "" };
     let when = next_allowed
         .filter(|_| *remaining == 0)
-        .map(|at| format!(", the next from {at} on"))
+        .map(|then| format!(", the next from {} on", times::both(then.0, at)))
         .unwrap_or_default();
     Some(Link::new("budget", format!("{method}: {remaining} of {limit} left{when}{whose}")))
 }
