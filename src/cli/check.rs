@@ -109,7 +109,7 @@ fn show(findings: &Findings, format: Format) -> Result<Exit, Failure> {
         output::prose(&style::warning(warning), 2)?;
     }
     for fault in &findings.faults {
-        output::line(fault)?;
+        output::prose(fault, 2)?;
     }
     if !findings.valid {
         return output::line(&paint(style::BAD, "not valid"));

@@ -53,10 +53,16 @@ pub enum NoAnswer {
 
 impl From<NoAnswer> for Failure {
     fn from(error: NoAnswer) -> Self {
-        let why = chain(&error);
-        Self::new(format!(
-            "{why}; is `evenkeel run` running there? `--listen` names another address"
-        ))
+        let next = match &error {
+            NoAnswer::Unreachable(..) => {
+                "start one with `evenkeel run`, or name its address with `--listen`"
+            }
+            NoAnswer::Refused(..) => {
+                "look into the daemon's log; if that is no evenkeel, name another address with \
+                 `--listen`"
+            }
+        };
+        Self::new(chain(&error)).next(next)
     }
 }
 

@@ -82,6 +82,9 @@ fn desired(staging: &str, load_test: &str) -> String {
     )
 }
 
+/// What to do where it cannot be had.
+const ELSEWHERE: &str = "name another directory for temporary files with the variable TMPDIR";
+
 /// A directory that goes with the demo.
 #[derive(Debug)]
 struct Scratch(PathBuf);
@@ -91,14 +94,16 @@ impl Scratch {
         let id = rustix::process::getpid().as_raw_nonzero();
         let dir = std::env::temp_dir().join(format!("evenkeel-demo-{id}"));
         fs::create_dir(&dir)
-            .map_err(|error| Failure::because(format!("cannot create {}", dir.display()), error))?;
+            .map_err(|error| Failure::because(format!("cannot create {}", dir.display()), error))
+            .map_err(|failure| failure.next(ELSEWHERE))?;
         Ok(Self(dir))
     }
 
     fn write(&self, name: &str, text: &str) -> Result<PathBuf, Failure> {
         let path = self.0.join(name);
         replace(&path, text)
-            .map_err(|error| Failure::because(format!("cannot write {}", path.display()), error))?;
+            .map_err(|error| Failure::because(format!("cannot write {}", path.display()), error))
+            .map_err(|failure| failure.next(ELSEWHERE))?;
         Ok(path)
     }
 }

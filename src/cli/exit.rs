@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::output;
-use super::terminal::style::{BAD, paint};
+use super::terminal::style::{BAD, HEAD, paint};
 use crate::keel::notice::chain;
 
 /// The answer that an exit code gives to a script.
@@ -30,12 +30,14 @@ pub struct Failure {
     what: String,
     #[source]
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+    /// What to do about it.
+    next: Option<String>,
 }
 
 impl Failure {
-    /// A failure that needs no cause: says what is wrong and what to do next.
+    /// A failure that needs no cause: says what is wrong, and perhaps what to do next.
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), cause: None }
+        Self { what: what.into(), cause: None, next: None }
     }
 
     /// A step that failed because of something below.
@@ -43,7 +45,13 @@ impl Failure {
         what: impl Into<String>,
         cause: impl std::error::Error + Send + Sync + 'static,
     ) -> Self {
-        Self { what: what.into(), cause: Some(Box::new(cause)) }
+        Self { what: what.into(), cause: Some(Box::new(cause)), next: None }
+    }
+
+    /// What to do about it, where the failure itself does not say so: on a line of its own.
+    #[must_use]
+    pub fn next(self, step: impl Into<String>) -> Self {
+        Self { next: Some(step.into()), ..self }
     }
 }
 
@@ -55,6 +63,9 @@ pub fn conclude(result: &Result<Exit, Failure>) -> ExitCode {
         Ok(Exit::Signal(number)) => ExitCode::from(128 + (number & 127)),
         Err(failure) => {
             output::aside(&format!("{} {}", paint(BAD, "error:"), chain(failure)));
+            if let Some(next) = &failure.next {
+                output::aside(&format!("{} {next}", paint(HEAD, "next:")));
+            }
             ExitCode::from(2)
         }
     }

@@ -12,6 +12,9 @@ use crate::clock::Clock;
 use crate::config::{Overrides, Settings};
 use crate::telemetry;
 
+/// What to do about settings that cannot be used.
+const NEXT: &str = "correct that; `evenkeel check` says when all is valid";
+
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
@@ -88,7 +91,8 @@ impl Global {
     /// # Errors
     /// All faults of the configuration, in one report.
     pub fn settings(&self, settable: &Settable) -> Result<Settings, Failure> {
-        Settings::load(&self.overrides(settable), &|name| std::env::var(name).ok())
-            .map_err(|report| Failure::because("the configuration cannot be used", report))
+        Settings::load(&self.overrides(settable), &|name| std::env::var(name).ok()).map_err(
+            |report| Failure::because("the configuration cannot be used", report).next(NEXT),
+        )
     }
 }

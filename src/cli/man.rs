@@ -40,8 +40,8 @@ pub fn run(args: &ManArgs) -> Result<Exit, Failure> {
     std::fs::create_dir_all(directory)
         .and_then(|()| [&command].into_iter().chain(command.get_subcommands()).try_for_each(write))
         .map_err(|error| {
-            let what = format!("cannot write into {}; name another place", directory.display());
-            Failure::because(what, error)
+            let what = format!("cannot write into {}", directory.display());
+            Failure::because(what, error).next("name a directory that you may write to")
         })?;
     output::line(&format!(
         "the manual pages are in {0}; `man -l {0}/evenkeel.1` shows the first",

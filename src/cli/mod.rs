@@ -101,7 +101,10 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Explain(args) => explain::run(&global, &args).await,
         Command::Simulate(args) => {
             let served = simulate::run(*args, crate::lifecycle::asked_to_end()).await;
-            served.map_err(|error| Failure::because("cannot serve the simulated API", error))?;
+            served.map_err(|error| {
+                Failure::because("cannot serve the simulated API", error)
+                    .next("is the address taken? `--listen` names another")
+            })?;
             Ok(Exit::Yes)
         }
         Command::Demo(args) => demo::run(&global, args).await,

@@ -33,7 +33,8 @@ fn reaching(mut out: impl io::Write, bytes: &[u8]) -> Result<bool, Failure> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(Failure::because("cannot write to standard output", error)),
+        Err(error) => Err(Failure::because("cannot write to standard output", error)
+            .next("see that what it goes to has room")),
     }
 }
 

@@ -101,7 +101,8 @@ async fn read(global: &Global, mut settings: Settings) -> Result<View, Failure> 
     let view = controller.keel.view(now);
     if view.file.revision.is_none() {
         let fault = view.file.fault.unwrap_or_else(|| "it was not read in time".into());
-        return Err(Failure::new(format!("no desired file is in force\n{fault}")));
+        return Err(Failure::new(format!("no desired file is in force\n{fault}"))
+            .next("correct it; `evenkeel check` says when it is valid"));
     }
     Ok(view)
 }

@@ -86,7 +86,10 @@ pub fn run(global: &Global, args: &PreviewArgs) -> Result<Exit, Failure> {
     let policy = desired::policy(settings.as_ref());
     let accounts = settings.as_ref().map(|settings| &*settings.policy.accounts);
     let path = args.desired.as_ref().or(settings.as_ref().map(|settings| &settings.desired));
-    let path = path.ok_or_else(|| Failure::new("`--desired` names no file"))?;
+    let path = path.ok_or_else(|| {
+        Failure::new("`--desired` names no file")
+            .next("name a desired file, a directory of them, or a pattern such as 'teams/*.yaml'")
+    })?;
     let whole = desired::whole(path, accounts)?;
     let manifest = only(&whole, &args.ids)?;
     let from = args.from.map_or_else(desired::now, Ok)?;
@@ -119,9 +122,8 @@ fn only(manifest: &Arc<Manifest>, ids: &[String]) -> Result<Arc<Manifest>, Failu
     let mut part = Manifest::new(manifest.revision.clone(), BTreeMap::new());
     for id in ids {
         let Some((id, intent)) = manifest.intents.get_key_value(id.as_str()) else {
-            return Err(Failure::new(format!(
-                "the desired file names no deployment `{id}`; without an ID all are shown"
-            )));
+            let what = format!("the desired file names no deployment `{id}`");
+            return Err(Failure::new(what).next("`evenkeel preview` without an ID shows all"));
         };
         part.intents.insert(id.clone(), intent.clone());
     }

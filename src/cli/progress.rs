@@ -69,7 +69,7 @@ async fn turn(outbox: UnboundedSender<Command>) {
 /// `12 of 14 seen, 9 in sync`.
 pub fn of(keel: &Reconciler) -> String {
     if !keel.ready() {
-        return "no desired file is in force yet".to_owned();
+        return "the desired file is not read yet".to_owned();
     }
     let (rest, fleet) = keel.progress();
     match keel.unseen() {

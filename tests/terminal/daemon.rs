@@ -13,6 +13,7 @@ struct Said {
     view: Mutex<Value>,
     history: Mutex<Value>,
     asked: AtomicUsize,
+    gone: AtomicBool,
     over: AtomicBool,
 }
 
@@ -40,42 +41,39 @@ pub(crate) fn calm() -> Value {
 
 impl Daemon {
     pub(crate) fn new(view: Value) -> Self {
-        let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let said = Said {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let said = Arc::new(Said {
             view: Mutex::new(view),
             history: Mutex::new(json!([])),
             asked: AtomicUsize::new(0),
+            gone: AtomicBool::new(false),
             over: AtomicBool::new(false),
-        };
-        let mut daemon = Self { address, said: Arc::new(said), server: None };
-        daemon.start();
-        daemon
-    }
-
-    /// Listens, again where it did before.
-    pub(crate) fn start(&mut self) {
-        let listener = TcpListener::bind(self.address).unwrap();
-        self.address = listener.local_addr().unwrap();
-        self.said.over.store(false, Ordering::SeqCst);
-        let said = self.said.clone();
-        self.server = Some(std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if said.over.load(Ordering::SeqCst) {
-                    break;
+        });
+        let server = {
+            let said = said.clone();
+            std::thread::spawn(move || {
+                for stream in listener.incoming() {
+                    if said.over.load(Ordering::SeqCst) {
+                        break;
+                    }
+                    if !said.gone.load(Ordering::SeqCst) {
+                        // Whoever asked may have gone away.
+                        let _ = stream.and_then(|stream| said.answer(stream));
+                    }
                 }
-                // Whoever asked may have gone away.
-                let _ = stream.and_then(|stream| said.answer(stream));
-            }
-        }));
+            })
+        };
+        Self { address, said, server: Some(server) }
     }
 
-    /// Nobody listens there any more.
-    pub(crate) fn stop(&mut self) {
-        self.said.over.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(self.address);
-        if let Some(server) = self.server.take() {
-            server.join().unwrap();
-        }
+    /// Nobody answers there any more, but for its port, which nobody else is to get.
+    pub(crate) fn goes(&self) {
+        self.said.gone.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn comes_back(&self) {
+        self.said.gone.store(false, Ordering::SeqCst);
     }
 
     pub(crate) fn says(&self, view: Value) {
@@ -97,7 +95,9 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        self.stop();
+        self.said.over.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+        self.server.take().unwrap().join().unwrap();
     }
 }
 

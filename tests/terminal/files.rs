@@ -18,7 +18,6 @@ fn narrow(arguments: &[&str]) -> String {
     let scratch = Scratch::new();
     scratch.write("desired.yaml", DESIRED);
     scratch.write("new.yaml", &DESIRED.replace("08:00-19:00", "07:00-18:00"));
-    scratch.write("wrong.yaml", "deployments:\n  w41b11c0: runing\n");
     let place = scratch.0.display().to_string();
     let path = |word: &&str| match word.strip_prefix("./") {
         Some(name) => format!("{place}/{name}"),
@@ -49,4 +48,9 @@ fn diff() {
 #[test]
 fn check() {
     insta::assert_snapshot!(narrow(&["check", "./desired.yaml"]));
+}
+
+#[test]
+fn check_of_what_is_wrong() {
+    insta::assert_snapshot!(narrow(&["check", "tests/terminal/files/wrong.yaml"]));
 }

@@ -47,15 +47,15 @@ fn the_live_view_is_drawn_in_place_and_leaves_the_terminal_as_it_was() {
 
 #[test]
 fn it_says_that_the_daemon_is_gone_and_goes_on() {
-    let mut daemon = Daemon::new(calm());
+    let daemon = Daemon::new(calm());
     let pty = watch((80, 24), &daemon, &[]);
     pty.shows("2 of 6 in sync");
-    daemon.stop();
+    daemon.goes();
     pty.shows(&format!("no daemon answers at {}.", daemon.address()));
     pty.shows("Asking again every 1s.");
     pty.shows("b2          running  starting     29s ago  Starting");
     daemon.says(started());
-    daemon.start();
+    daemon.comes_back();
     pty.shows("3 of 6 in sync");
     pty.until("no complaint", |screen| !screen.contents().contains("no daemon answers"));
     pty.signal(Signal::TERM);
@@ -176,7 +176,7 @@ impl Drop for Piped {
 
 #[test]
 fn a_pipe_gets_a_line_a_change() {
-    let mut daemon = Daemon::new(calm());
+    let daemon = Daemon::new(calm());
     let mut piped = Piped::start(&daemon, &[]);
     let first: Vec<_> = (0..6).map(|_| piped.line()).collect();
     insta::assert_snapshot!("live_pipe", first.join("\n"));
@@ -184,7 +184,7 @@ fn a_pipe_gets_a_line_a_change() {
     let expected = "2026-11-24T03:12:00Z b2 running running InSync start answered 201; starting \
                     since 03:01";
     assert_eq!(piped.line(), expected);
-    daemon.stop();
+    daemon.goes();
     let mut errors = BufReader::new(piped.child.stderr.take().unwrap());
     let mut error = String::new();
     errors.read_line(&mut error).unwrap();
@@ -193,7 +193,7 @@ fn a_pipe_gets_a_line_a_change() {
     let mut view = started();
     view["deployments"].as_array_mut().unwrap().remove(0);
     daemon.says(view);
-    daemon.start();
+    daemon.comes_back();
     let expected = "2026-11-24T03:12:00Z a1 - - - the desired file does not name it any more";
     assert_eq!(piped.line(), expected);
     // With the reader gone the next change ends it.

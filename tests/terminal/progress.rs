@@ -18,13 +18,13 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(stop_delay: Duration) -> Self {
         let (told, ready) = std::sync::mpsc::channel();
         let (end, ended) = tokio::sync::oneshot::channel();
         let server = std::thread::spawn(move || {
             let mut builder = tokio::runtime::Builder::new_current_thread();
             builder.enable_all().build().unwrap().block_on(async {
-                let options = Options { stop_delay: Duration::from_secs(2), ..Options::default() };
+                let options = Options { stop_delay, ..Options::default() };
                 let address = SocketAddr::from(([127, 0, 0, 1], 0));
                 let simulator = Simulator::start(address, options).await.unwrap();
                 told.send(simulator.base_url()).unwrap();
@@ -63,10 +63,11 @@ impl Drop for World {
 
 #[test]
 fn once_has_a_line_at_the_foot_below_its_log() {
-    let world = World::new();
+    // Nothing has settled before the test has looked.
+    let world = World::new(Duration::from_secs(3600));
     let variables = world.variables();
     let variables: Vec<_> = variables.iter().map(|(name, text)| (*name, &**text)).collect();
-    let pty = Pty::start((200, 60), &["once", "--timeout", "10m"], &variables);
+    let mut pty = Pty::start((200, 60), &["once", "--timeout", "10m"], &variables);
     // At the foot: below it is nothing, and log lines stand above.
     pty.until("progress at the foot", |screen| {
         let text = screen.contents();
@@ -74,28 +75,29 @@ fn once_has_a_line_at_the_foot_below_its_log() {
         let foot = rows.last().is_some_and(|row| row.contains("0 of 3 in sync; gives up in 9m"));
         foot && rows.len() > 3
     });
+    pty.types(b"\x03");
     let (code, rows, _) = pty.ended();
-    assert_eq!(code, Some(0));
+    assert_eq!(code, Some(1));
     assert!(!rows.iter().any(|row| row.contains("gives up")), "taken back: {rows:#?}");
-    assert_eq!(rows.last().unwrap(), "3 of 3 in sync");
+    assert_eq!(rows.last().unwrap(), "0 of 3 in sync");
 }
 
 #[test]
 fn elsewhere_the_log_says_how_far_it_is() {
-    let world = World::new();
+    let world = World::new(Duration::ZERO);
     let mut command = Command::new(crate::EVENKEEL);
     let output =
         command.env_clear().envs(world.variables()).args(["once", "--log-format", "json"]).output();
     let output = output.unwrap();
     assert_eq!(output.status.code(), Some(0));
     let log = String::from_utf8(output.stderr).unwrap();
-    assert!(log.contains("no desired file is in force yet") || log.contains(" of 3 "), "{log}");
+    assert!(log.contains("the desired file is not read yet") || log.contains(" of 3 "), "{log}");
     assert!(!log.contains(['\r', '\x1b']), "{log:?}");
 }
 
 #[test]
 fn plan_leaves_nothing_of_its_progress_behind() {
-    let world = World::new();
+    let world = World::new(Duration::ZERO);
     let variables = world.variables();
     let variables: Vec<_> = variables.iter().map(|(name, text)| (*name, &**text)).collect();
     let (code, rows, raw) = Pty::start((80, 60), &["plan"], &variables).ended();

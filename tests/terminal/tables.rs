@@ -130,10 +130,22 @@ fn names_cannot_give_the_terminal_orders() {
 }
 
 #[test]
+fn explain() {
+    let variables = [
+        ("EVENKEEL_API_URL", "https://cloud.example/public_api/v1"),
+        ("EVENKEEL_API_KEY", "key"),
+        ("EVENKEEL_API_SECRET", "secret"),
+        ("EVENKEEL_DESIRED", "tests/terminal/files/office.yaml"),
+        ("EVENKEEL_STATE_DIR", "tests/terminal/no-state"),
+    ];
+    insta::assert_snapshot!(looks(&["explain", "b1f77113", "--at", "2100-01-01"], &variables));
+}
+
+#[test]
 fn errors_are_red_on_a_terminal_and_plain_in_a_pipe() {
     let arguments = ["status", "--listen", "127.0.0.1:1"];
     let (code, rows, raw) = Pty::start((200, 20), &arguments, &[]).ended();
     assert_eq!(code, Some(2));
     assert!(raw.starts_with("\x1b[1m\x1b[31merror:\x1b[0m "), "{raw:?}");
-    assert!(rows.last().unwrap().ends_with("another address"), "{rows:?}");
+    assert!(rows.last().unwrap().ends_with("with `--listen`"), "{rows:?}");
 }

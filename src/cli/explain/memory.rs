@@ -15,6 +15,9 @@ use crate::keel::time::{Now, Wall};
 use crate::keel::view::PastView;
 use crate::ledger;
 
+/// What to do where it cannot be read.
+const NEXT: &str = "run this as the daemon's user, with its configuration or its `--state-dir`";
+
 /// What the ledger remembers.
 pub(super) struct Memory {
     /// All of it.
@@ -42,7 +45,7 @@ impl Memory {
             }
             memory.whole.apply(&record);
         })
-        .map_err(|error| Failure::because("cannot read the ledger", error))?;
+        .map_err(|error| Failure::because("cannot read the ledger", error).next(NEXT))?;
         Ok(memory)
     }
 

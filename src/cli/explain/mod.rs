@@ -79,7 +79,8 @@ pub async fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
             "nothing is known of `{id}`: {} does not name it, and no start or stop of it is \
              remembered",
             settings.desired.display()
-        )));
+        ))
+        .next("see that it is the id and not the name; `evenkeel status` shows both"));
     }
     let mut chain = Vec::new();
     if at < now && args.at.is_some() {

@@ -89,9 +89,7 @@ pub async fn run(global: &Global, args: &StatusArgs) -> Result<Exit, Failure> {
 
 fn known<'a>(view: &'a View, id: &str) -> Result<&'a DeploymentView, Failure> {
     view.deployment(id).ok_or_else(|| {
-        Failure::new(format!(
-            "the desired file names no deployment `{id}`; `evenkeel status` shows those that it \
-             names"
-        ))
+        Failure::new(format!("the desired file names no deployment `{id}`"))
+            .next("`evenkeel status` shows those that it names")
     })
 }

@@ -84,7 +84,7 @@ pub fn fold(text: &str, hanging: usize, width: Option<usize>) -> String {
     let Some(width) = width else { return text.to_owned() };
     let fold = |line: &str| {
         if is_excerpt(line) {
-            return line.to_owned();
+            return cut(line, width);
         }
         let rest = line.trim_start_matches(' ');
         let indent = " ".repeat(line.len() - rest.len());
@@ -99,6 +99,14 @@ pub fn fold(text: &str, hanging: usize, width: Option<usize>) -> String {
 /// are full of hyphens.
 fn folding<'a>(width: usize) -> Options<'a> {
     Options::new(width).word_splitter(WordSplitter::NoHyphenation)
+}
+
+/// The beginning of a line that is too long.
+fn cut(line: &str, width: usize) -> String {
+    match line.char_indices().nth(width) {
+        Some(_) => line.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
+        None => line.to_owned(),
+    }
 }
 
 /// A line of a file that a report shows, or what points into it: the columns matter.
@@ -146,6 +154,13 @@ mod tests {
             fold("    a/very/long/path", 2, Some(12)),
             "    a/very\n      /long/\n      path"
         );
+    }
+
+    #[test]
+    fn lines_of_a_file_are_cut() {
+        let text = "desired.yaml:7:3: unknown key\n  7 |   stat: running\n    |   ^^^^";
+        let folded = "desired.yaml:7:3:\n  unknown key\n  7 |   stat: runni…\n    |   ^^^^";
+        assert_eq!(fold(text, 2, Some(20)), folded);
     }
 
     #[test]

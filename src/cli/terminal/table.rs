@@ -120,6 +120,7 @@ impl Table {
             fixed.extend(texts.into_iter().map(beside));
             return Plan { beside: fixed, below: None };
         };
+        fixed.retain(|&(column, _)| self.says_something(column));
         let Some(&text) = texts.first() else {
             self.narrow(&mut fixed, width);
             return Plan { beside: fixed, below: None };
@@ -138,6 +139,13 @@ impl Table {
         let cells = self.rows.iter().filter_map(|row| row.get(column));
         let widths = cells.map(|cell| display_width(&cell.text));
         widths.max().unwrap_or(0).max(self.columns[column].title.len())
+    }
+
+    /// Whether a column has to stay, or holds more than dashes.
+    fn says_something(&self, column: usize) -> bool {
+        let mut cells = self.rows.iter().filter_map(|row| row.get(column));
+        let stays = matches!(self.columns[column].keep, Keep::Always | Keep::Text);
+        stays || self.rows.is_empty() || cells.any(|cell| cell.text != "-")
     }
 
     /// Leaves out the columns for which there is no room, and squeezes those that have to stay.
