@@ -10,17 +10,19 @@ pub async fn asked_to_end() {
     end_signal().await;
 }
 
-/// The same; gives the signal's number.
-pub async fn end_signal() -> u8 {
-    let (Ok(mut term), Ok(mut int)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        // Without signal handlers the process ends by the signal itself.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => 15,
-        _ = int.recv() => 2,
+/// The same; gives the signal's number. Already the call, not only the waiting, keeps these signals
+/// from ending the process.
+pub fn end_signal() -> impl Future<Output = u8> {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        let (Ok(mut term), Ok(mut int)) = signals else {
+            // Without signal handlers the process ends by the signal itself.
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = term.recv() => 15,
+            _ = int.recv() => 2,
+        }
     }
 }
 

@@ -62,7 +62,7 @@ pub fn summary(view: &View) -> String {
 /// Something that is wrong beside the deployments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
-    /// What, in one sentence.
+    /// What it is.
     pub what: String,
     /// More of it, and the way out.
     pub more: String,
@@ -96,9 +96,10 @@ pub fn troubles(view: &View) -> Vec<Trouble> {
     if let Some(guard) = &view.guard {
         let GuardView { change, count, fleet, since, deployments: _ } = guard;
         let since = both(since.0, view.at.0);
+        let stops = format!("it would stop {count} of {fleet} deployments at once");
         add(
-            format!("Change {change} is held: it would stop {count} of {fleet} deployments."),
-            format!("Since {since}: {}.\n{}.", guard.names(), way_out(change)),
+            format!("Change {change} is held since {since}: {stops}"),
+            format!("({}).\n{}.", guard.names(), way_out(change)),
         );
     }
     for account in view.accounts.iter().filter(|account| account.unauthorized) {
