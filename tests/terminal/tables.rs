@@ -50,22 +50,22 @@ fn plan_has_a_column_for_the_coming_change() {
 fn history_says_when_and_how_long_ago() {
     let daemon = Daemon::new(fleet());
     let now = jiff::Timestamp::now();
-    let at = |minutes: i64| {
-        let at = now - jiff::SignedDuration::from_secs(minutes * 60 + 30);
+    // An hour may go by before this is another age.
+    let at = |hours: i64| {
+        let at = now - jiff::SignedDuration::from_secs(hours * 3600 + 1);
         format!("{:.0}", at.round(jiff::Unit::Second).unwrap())
     };
     let mut past = fleet()["deployments"][1]["lastAction"].clone();
     let mut acts: Vec<Value> = Vec::new();
-    let minutes = [192, 3 * 24 * 60];
-    for (minutes, outcome) in minutes.into_iter().zip(["201", "unanswered"]) {
-        past["at"] = json!(at(minutes));
+    for (hours, outcome) in [53, 72].into_iter().zip(["201", "unanswered"]) {
+        past["at"] = json!(at(hours));
         past["outcome"] = json!(outcome);
         acts.push(past.clone());
     }
     daemon.remembers(Value::Array(acts));
     let text = looks(&["history", "--listen", &daemon.address()], &[]);
-    let text = text.replace(&at(192), "2026-11-24T03:00:59Z");
-    insta::assert_snapshot!(text.replace(&at(3 * 24 * 60), "2026-11-21T06:12:59Z"));
+    let text = text.replace(&at(53), "2026-11-22T22:00:00Z");
+    insta::assert_snapshot!(text.replace(&at(72), "2026-11-22T03:00:00Z"));
 }
 
 #[test]
