@@ -18,6 +18,7 @@ use crate::keel::reconciler::{Event, Reconciler};
 use crate::keel::view::PastView;
 use crate::ledger::{Fault, Ledger, Refused};
 use crate::metrics::Metrics;
+use crate::notification::Inlet;
 use crate::telemetry;
 
 /// The longest sleep. Sleeps do not count a suspended machine's time, so after a resume this is how
@@ -73,6 +74,8 @@ pub struct Controller<L> {
     pub access: BTreeMap<AccountId, Access>,
     /// Counts what is told.
     pub metrics: Arc<Metrics>,
+    /// Where word is sent from, if anybody is to be told.
+    pub word: Option<Inlet>,
     /// Shows that the loop turns.
     pub heartbeat: Heartbeat,
     /// What comes in.
@@ -246,6 +249,9 @@ impl<L: Ledger> Controller<L> {
         for notice in notices {
             self.metrics.count(notice);
             telemetry::tell(notice);
+            if let Some(word) = &self.word {
+                word.tell(notice, self.clock.now().wall, |id| self.keel.name_of(id).cloned());
+            }
         }
     }
 

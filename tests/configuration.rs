@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use evenkeel::config::{Overrides, SecretSource, Settings};
+use evenkeel::config::{Address, Notify, Overrides, SecretSource, Settings};
 use evenkeel::keel::deployment::AccountId;
 use evenkeel::keel::policy::Policy;
 use evenkeel::manifest::{on_disk, parse_beside, references};
+use evenkeel::notification::{Format, Kind};
 
 const ACCOUNT: &str = "accounts: { default: { url: 'https://a.example/public_api/v1', \
                        key: { env: K }, secret: { env: S } } }\n";
@@ -36,6 +37,7 @@ fn the_reference_names_each_key_with_its_default() {
     let text = fs::read_to_string("config/evenkeel.yaml").unwrap();
     let settings = resolve(&text).unwrap();
     assert_eq!(settings.policy, Policy::default());
+    assert_eq!(settings.notify, Notify::default());
     assert_eq!(settings.timeout, std::time::Duration::from_secs(30));
     assert_eq!(settings.listen, "127.0.0.1:9464");
     assert_eq!(settings.state_dir, PathBuf::from("/var/lib/evenkeel"));
@@ -45,6 +47,86 @@ fn the_reference_names_each_key_with_its_default() {
         for key in path.split('.') {
             assert!(bare.contains(&format!("{key}:")), "config/evenkeel.yaml does not have {path}");
         }
+    }
+}
+
+/// As the reference shows them: uncommented, and over the line that says there are none.
+#[test]
+fn the_receivers_of_the_reference_are_valid() {
+    let text = fs::read_to_string("config/evenkeel.yaml").unwrap();
+    let (_, shown) = text.split_once("  receivers: {}\n").unwrap();
+    let shown: Vec<_> = shown.lines().map(|line| line.replacen("  # ", "  ", 1)).collect();
+    let settings = with_account(&format!("notify:\n{}\n", shown.join("\n"))).unwrap();
+    let receivers = settings.notify.receivers;
+    assert_eq!(receivers.keys().collect::<Vec<_>>(), ["operations", "team-chat"]);
+    let (operations, chat) = (&receivers["operations"], &receivers["team-chat"]);
+    assert_eq!(operations.format, Format::Webhook);
+    assert_eq!(operations.url, Address::Plain("https://alerts.example.com/evenkeel".to_owned()));
+    assert_eq!(operations.events, Kind::ALL.into());
+    assert_eq!(operations.deployments, None);
+    assert_eq!(chat.format, Format::Slack);
+    let url = SecretSource::File("/run/credentials/evenkeel/slack-url".into());
+    assert_eq!((&chat.url, &chat.secret), (&Address::Kept(url), &None));
+    assert_eq!(chat.events.len(), 5);
+    assert_eq!(chat.deployments.as_ref().unwrap().len(), 2);
+    // And the reference names each event.
+    for kind in Kind::ALL {
+        assert!(text.contains(kind.as_str()), "config/evenkeel.yaml does not have {kind}");
+    }
+}
+
+const RECEIVER: &str = "notify: { receivers: { a: { ";
+
+/// A receiver, and what is said of it.
+const RECEIVERS: [(&str, &str); 13] = [
+    ("secret: { env: S }", "2:24: `url` is missing: `{ env: NAME }` or `{ file: PATH }`"),
+    ("url: 'https://a.example/'", "2:24: `secret` is missing: `{ env: NAME }` or `{ file: PATH }`"),
+    ("url: 'http://a.example/', secret: { env: S }", "plain http would show the messages"),
+    ("url: 'ftp://a.example/', secret: { env: S }", "2:34: `url`: expected an https:// URL"),
+    ("url: a.example, secret: { env: S }", "`url`: this is no URL; expected one with https://"),
+    (
+        "url: 'https://u:p@a.example/', secret: { env: S }",
+        "the URL holds a user name or a password",
+    ),
+    ("url: { env: U }, secret: whsec_x", "a credential is not written here"),
+    ("format: slack, url: 'https://a.example/'", "`url`: a credential is not written here"),
+    ("format: teams, url: { env: U }, secret: { env: S }", "only a receiver of `format: webhook`"),
+    (
+        "format: slak, url: { env: U }",
+        "expected `webhook`, `slack` or `teams`, found the text `slak`",
+    ),
+    ("url: { env: U }, secret: { env: S }, events: []", "`events`: expected at least one"),
+    ("url: { env: U }, secret: { env: S }, events: [fail]", "found the text `fail`; did you mean"),
+    ("url: { env: U }, secret: { env: S }, deployments: ['a b']", "`a b` is not a deployment id"),
+];
+
+#[test]
+fn each_fault_of_a_receiver_says_what_was_expected() {
+    for (text, expected) in RECEIVERS {
+        let report = refused(&format!("{RECEIVER}{text} }} }} }}\n"));
+        assert!(report.len() == 1 && report[0].contains(expected), "{text}: {report:#?}");
+    }
+    let report = refused("notify: { receivers: [a], group_interval: 0s }\n");
+    assert_eq!(
+        report,
+        [
+            "e.yaml:2:22: `receivers`: expected a map from names to receivers",
+            "e.yaml:2:43: `group_interval`: must be longer than nothing",
+        ]
+    );
+}
+
+#[test]
+fn a_receivers_url_shows_in_no_report() {
+    for text in [
+        "notify:\n  receivers:\n    a:\n      format: slack\n      url: https://h.example/canary\n",
+        "notify:\n  receivers:\n    a:\n      url: https://h.example/canary\n     x\n",
+        "notify: { receivers: { a: { format: teams, url: 'https://h.example/canary' } } }\n",
+        "notify:\n  receivers:\n    a:\n      ulr: https://h.example/canary\n",
+        "notify:\n  receivers:\n    a:\n      url: http://h.example/canary\n",
+    ] {
+        let report = with_account(text).unwrap_err();
+        assert!(!report.contains("canary"), "{text}{report}");
     }
 }
 

@@ -9,7 +9,6 @@
 mod client;
 mod connect;
 mod outcome;
-pub mod retry_after;
 mod transport;
 pub mod wire;
 

@@ -17,6 +17,7 @@ pub mod run;
 pub mod simulate;
 pub mod start;
 pub mod status;
+pub mod word;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::exit::Failure;
 use super::global::{Global, Settable};
+use super::word;
 use crate::api;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -22,6 +23,7 @@ use crate::keel::notice::chain;
 use crate::keel::reconciler::{Event, Reconciler, Replay};
 use crate::ledger::{self, FileLedger};
 use crate::metrics::Metrics;
+use crate::notification::Desk;
 
 /// Questions of the HTTP endpoint that may wait for the loop.
 const QUERIES_MAX: usize = 64;
@@ -37,6 +39,8 @@ pub struct Daemon {
     pub outbox: mpsc::UnboundedSender<Command>,
     /// The endpoint.
     pub http: Endpoint,
+    /// Who tells people, if anybody is to be told.
+    pub word: Option<Desk>,
 }
 
 /// The HTTP endpoint, if it was to be served.
@@ -106,12 +110,14 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
     } else {
         Endpoint { address: None, end: None, task: None }
     };
+    let (inlet, word) = word::open(settings, serve, &recovery.id, &metrics, &clock).unzip();
     let mut controller = Controller {
         keel,
         ledger,
         clock: clock.clone(),
         access,
         metrics,
+        word: inlet,
         heartbeat,
         inbox,
         queries,
@@ -121,7 +127,7 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
     };
     controller.commit(first).map_err(ledger_failed)?;
     let desired = Desired::follow(settings, clock, outbox.clone(), controller.metrics.clone());
-    Ok(Daemon { controller, desired, outbox, http: endpoint })
+    Ok(Daemon { controller, desired, outbox, http: endpoint, word })
 }
 
 fn exposition(metrics: Arc<Metrics>, clock: Clock) -> http::Exposition {
@@ -191,6 +197,7 @@ pub fn reload(
         ("desired", settings.desired != before.desired),
         ("accounts", settings.accounts != before.accounts),
         ("observe.timeout", settings.timeout != before.timeout),
+        ("notify", settings.notify != before.notify),
     ];
     for (key, _) in fixed.iter().filter(|(_, changed)| *changed) {
         tracing::warn!("`{key}` changed; it takes effect when the daemon starts again");

@@ -2,9 +2,11 @@
 
 mod account;
 mod file;
+mod notify;
 mod secrets;
 
 pub use account::{Account, CredentialsError, SecretSource};
+pub use notify::{Address, Notify, Receiver};
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -63,6 +65,8 @@ pub struct Settings {
     pub policy: Policy,
     /// How long a call may take.
     pub timeout: Duration,
+    /// Who is told when something happens.
+    pub notify: Notify,
     /// What is odd, but no fault.
     pub warnings: Vec<String>,
 }
@@ -144,6 +148,7 @@ impl Settings {
             accounts,
             policy,
             timeout: file.timeout.unwrap_or(USUAL_TIMEOUT),
+            notify: file.notify,
             warnings,
         })
     }

@@ -39,13 +39,7 @@ impl Reconciler {
             self.forget_wait(id, now, decision);
         }
         let changed = self.changed_by(manifest);
-        let removed = gone.iter().filter(|id| !manifest.intents.contains_key(*id)).count();
-        decision.tell(Notice::ManifestAccepted {
-            revision: manifest.revision.clone(),
-            deployments: manifest.intents.len(),
-            changed: changed.len(),
-            removed,
-        });
+        announce(manifest, changed.len(), gone, mended, decision);
         for id in &changed {
             if !self.members.contains_key(*id) {
                 self.join(id, &manifest.intents[*id], now);
@@ -125,5 +119,25 @@ impl Reconciler {
             account.expect(&mut member, None);
             account.line_up(&mut member, None);
         }
+    }
+}
+
+/// A file is in force: what it changes, what it mends, who leaves.
+fn announce(
+    manifest: &Manifest,
+    changed: usize,
+    mut gone: Vec<DeploymentId>,
+    mended: bool,
+    decision: &mut Decision,
+) {
+    gone.retain(|id| !manifest.intents.contains_key(id));
+    let revision = manifest.revision.clone();
+    let (deployments, removed) = (manifest.intents.len(), gone.len());
+    decision.tell(Notice::ManifestAccepted { revision, deployments, changed, removed });
+    if mended {
+        decision.tell(Notice::ManifestMended { revision: manifest.revision.clone() });
+    }
+    for deployment in gone {
+        decision.tell(Notice::Left { deployment });
     }
 }

@@ -37,6 +37,16 @@ pub enum Notice {
         /// All faults, for people.
         report: Arc<str>,
     },
+    /// Every desired file is in force again as it is now, after [`Notice::ManifestRefused`].
+    ManifestMended {
+        /// The revision in force.
+        revision: Arc<str>,
+    },
+    /// The desired file no longer names a deployment, which is left as it is.
+    Left {
+        /// The deployment.
+        deployment: DeploymentId,
+    },
     /// The mass-stop guard holds a change of the desired file.
     StopsHeld {
         /// Its id.

@@ -65,6 +65,11 @@ impl Reconciler {
         self.members.values().map(view).collect()
     }
 
+    /// The name that the API reports of a deployment, once it was seen.
+    pub fn name_of(&self, id: &str) -> Option<&Arc<str>> {
+        self.members.get(id)?.observation.as_ref().map(|observation| &observation.facts.name)
+    }
+
     /// Whether a valid desired file is in force.
     pub fn ready(&self) -> bool {
         self.manifest.is_some()

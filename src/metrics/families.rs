@@ -154,6 +154,18 @@ families! {
     /// 429s that this daemon's own count cannot explain: something else uses the key, or the limit
     /// counts over more than one deployment.
     UNEXPECTED_429 = Counter "evenkeel_unexpected_429_total" ["method"];
+    /// Messages to the receivers of `notify` that came to their end: `delivered`, `refused` (by the
+    /// receiver, for good), `expired` (not taken within a day), `dropped` (more than 64 were
+    /// waiting), `gone` (the receiver answered 410 and gets no more).
+    NOTIFICATIONS = Counter "evenkeel_notifications_total" ["receiver", "outcome"];
+    /// Messages that wait for the receiver, the one under way among them.
+    NOTIFICATIONS_WAITING = Gauge "evenkeel_notifications_waiting" ["receiver"];
+    /// When the receiver last took a message; 0: not in this process.
+    NOTIFICATION_SUCCESS =
+        Gauge "evenkeel_notification_last_success_timestamp_seconds" ["receiver"];
+    /// Notices that came too fast to be looked at for messages; more than 0 means that some are
+    /// missing.
+    NOTICES_UNHEARD = Counter "evenkeel_notices_unheard_total" [];
     /// How often the wall clock was set while this process ran.
     CLOCK_STEPS = Counter "evenkeel_clock_steps_total" [];
 }

@@ -4,6 +4,7 @@
 mod families;
 mod meter;
 mod text;
+mod word;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,6 +65,7 @@ pub struct Metrics {
     configuration: AtomicBool,
     /// Whether each desired file is in force as it is now.
     files: Mutex<BTreeMap<String, bool>>,
+    word: word::Word,
 }
 
 /// What is counted for one deployment.
@@ -104,6 +106,7 @@ impl Metrics {
             fleet: Mutex::default(),
             configuration: AtomicBool::new(true),
             files: Mutex::default(),
+            word: word::Word::default(),
         };
         for method in Method::ALL {
             let success = if method.acts() { "201" } else { "200" };
@@ -141,6 +144,8 @@ impl Metrics {
             Notice::Recovered { .. }
             | Notice::ManifestAccepted { .. }
             | Notice::ManifestRefused { .. }
+            | Notice::ManifestMended { .. }
+            | Notice::Left { .. }
             | Notice::StopsHeld { .. }
             | Notice::StopsReleased { .. }
             | Notice::DesiredChanged { .. }
@@ -216,6 +221,7 @@ impl Metrics {
         schedules(&mut text, &view.deployments);
         budgets(&mut text, &view.deployments);
         self.tallies(&mut text, view, now);
+        self.word.write(&mut text);
         Ok(text.into_string())
     }
 

@@ -29,6 +29,8 @@ pub fn line(notice: &Notice) -> Line {
         Notice::ManifestRefused { report } => {
             fault("a desired file is refused; what was in force of it stays in force", report)
         }
+        Notice::ManifestMended { revision } => manifest_mended(revision),
+        Notice::Left { deployment } => left(deployment),
         Notice::StopsHeld { change, stops, fleet, since } => {
             stops_held(change, *stops, *fleet, *since)
         }
@@ -93,6 +95,23 @@ fn manifest_accepted(revision: &str, deployments: usize, changed: usize, removed
             count: Some(deployments as u64),
             ..Fields::default()
         },
+    }
+}
+
+fn manifest_mended(revision: &str) -> Line {
+    Line {
+        level: Level::INFO,
+        message: format!("what was refused is mended: the desired file is {revision} as a whole"),
+        fields: Fields { revision: Some(revision.to_owned()), ..Fields::default() },
+    }
+}
+
+fn left(deployment: &DeploymentId) -> Line {
+    // How many left is told with the file.
+    Line {
+        level: Level::DEBUG,
+        message: format!("{deployment} is no longer named and left alone"),
+        fields: of(deployment),
     }
 }
 
