@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::kind::Kind;
 use crate::keel::deployment::{Action, DeploymentId, Desired, Status};
 use crate::keel::guard::{Release, way_out};
+use crate::keel::intent::Rule;
 use crate::keel::notice::Notice;
 use crate::keel::plan::Reason;
 use crate::keel::record::Cause;
@@ -107,7 +108,11 @@ fn over(kind: Kind, subject: &str, message: String) -> What {
 }
 
 fn why(cause: &Cause) -> Arc<str> {
-    format!("wanted {} by {}", cause.desired, cause.rule).into()
+    let Cause { desired, rule, .. } = cause;
+    match rule {
+        Rule::State => format!("wanted {desired} by the desired file").into(),
+        Rule::Override(_) | Rule::Schedule { .. } => format!("wanted {desired} by {rule}").into(),
+    }
 }
 
 fn reversals(count: usize) -> Arc<str> {

@@ -183,13 +183,15 @@ impl Kind {
             (Self::Started, _) => format!("{subject} {is} running"),
             (Self::Stopped, _) => format!("{subject} {is} stopped"),
             (Self::Failed, Phase::Begun) => format!("{subject} {has} failed"),
-            (Self::Failed, Phase::Over) => format!("{subject} {is} well again after a failure"),
+            (Self::Failed, Phase::Over) => format!("{subject} {is} no longer reported as failed"),
             (Self::Stalled, Phase::Begun) => format!("{subject} {is} stalled"),
-            (Self::Stalled, Phase::Over) => format!("{subject} {is} no longer stalled"),
+            (Self::Stalled, Phase::Over) => format!("{subject} {is} no longer reported as stalled"),
             (Self::Blocked, Phase::Begun) => format!("{subject} cannot be acted on"),
-            (Self::Blocked, Phase::Over) => format!("{subject} can be acted on again"),
+            (Self::Blocked, Phase::Over) => format!("{subject} {is} no longer reported as blocked"),
             (Self::Contested, Phase::Begun) => format!("{subject} {is} contested"),
-            (Self::Contested, Phase::Over) => format!("{subject} {is} no longer contested"),
+            (Self::Contested, Phase::Over) => {
+                format!("{subject} {is} no longer reported as contested")
+            }
             (Self::Late, Phase::Begun) => format!("{subject} {is} late"),
             (Self::Late, Phase::Over) => format!("{subject} {is} no longer late"),
             (Self::Held, Phase::Begun) => "A change of the desired file is held".to_owned(),

@@ -1,6 +1,6 @@
 //! A group in the three forms in which receivers want it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use ring::digest::{Context, SHA256};
@@ -26,6 +26,9 @@ const LISTED_MAX: usize = 10;
 /// Characters of a line in a chat message of several. All lines together stay far below the 28 KB
 /// of Teams.
 const LINE_MAX: usize = 280;
+
+/// Of these, characters of the names of who has a text in common.
+const NAMES_MAX: usize = 150;
 
 /// Slack refuses a block of more than 3,000 characters.
 const SLACK_MAX: usize = 2_990;
@@ -239,19 +242,21 @@ impl Digest {
         if let [one] = &*self.items {
             return cut(&one.message, TEXT_MAX).lines().map(str::to_owned).collect();
         }
-        let mut alike: Vec<(&str, Vec<String>)> = Vec::new();
+        let mut alike: Vec<(&str, Vec<&Item>)> = Vec::new();
+        let mut places = BTreeMap::new();
         for item in &self.items {
-            match alike.iter_mut().find(|(message, _)| *message == &*item.message) {
-                Some((_, labels)) => labels.push(label(item)),
-                None => alike.push((&item.message, vec![label(item)])),
+            let place = *places.entry(&*item.message).or_insert(alike.len());
+            match alike.get_mut(place) {
+                Some((_, items)) => items.push(item),
+                None => alike.push((&item.message, vec![item])),
             }
         }
-        let line = |(message, labels): &(&str, Vec<String>)| match &**labels {
-            [one] => cut(&format!("• {one}: {message}"), LINE_MAX),
+        let line = |(message, items): &(&str, Vec<&Item>)| match &**items {
+            [one] => cut(&format!("• {}: {message}", label(one)), LINE_MAX),
             many => cut(&format!("• {message}: {}", listed(many)), LINE_MAX),
         };
         let mut lines: Vec<String> = alike.iter().take(LISTED_MAX).map(line).collect();
-        let left: usize = alike.iter().skip(LISTED_MAX).map(|(_, labels)| labels.len()).sum();
+        let left: usize = alike.iter().skip(LISTED_MAX).map(|(_, items)| items.len()).sum();
         if left > 0 {
             lines.push(format!("… and {left} more; `evenkeel status` shows all"));
         }
@@ -273,12 +278,22 @@ fn label(item: &Item) -> String {
     }
 }
 
-/// The first ten, and how many more.
-fn listed(labels: &[String]) -> String {
-    match labels.len().saturating_sub(LISTED_MAX) {
-        0 => labels.join(", "),
-        more => format!("{} and {more} more", labels[..LISTED_MAX].join(", ")),
+/// By name, as far as they fit, and how many more.
+fn listed(items: &[&Item]) -> String {
+    let named = |item: &&Item| match &item.name {
+        Some(name) if !name.is_empty() => cut(name, 64),
+        Some(_) | None => item.subject.to_string(),
+    };
+    let mut out = String::new();
+    for (index, item) in items.iter().enumerate() {
+        let name = named(item);
+        if index >= LISTED_MAX || out.chars().count() + name.chars().count() > NAMES_MAX {
+            return format!("{out} and {} more", items.len() - index);
+        }
+        let comma = if out.is_empty() { "" } else { ", " };
+        out = out + comma + &name;
     }
+    out
 }
 
 /// So many characters at most.

@@ -150,11 +150,15 @@ impl Mailbox {
         if !events.contains(&digest.kind) {
             return;
         }
-        let digest = match deployments {
-            Some(deployments) => digest.only(deployments),
-            None => Some(digest.clone()),
+        let some;
+        let digest = match deployments.as_ref().map(|deployments| digest.only(deployments)) {
+            None => digest,
+            Some(None) => return,
+            Some(Some(only)) => {
+                some = only;
+                &some
+            }
         };
-        let Some(digest) = digest else { return };
         let letter = Letter { id: digest.id().into(), body: digest.body(*format, source).into() };
         let mut state = self.state();
         if state.gone {

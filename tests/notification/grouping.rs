@@ -183,7 +183,7 @@ fn a_fault_is_told_once_and_once_that_it_is_over() {
     bench.pass(400);
     bench.hears(reason("a", Reason::InSync));
     bench.pass(400);
-    assert_eq!(bench.titles(), ["30: a has failed", "3750: a is well again after a failure"]);
+    assert_eq!(bench.titles(), ["30: a has failed", "3750: a is no longer reported as failed"]);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn another_fault_takes_the_place_of_the_one_before() {
     bench.pass(100);
     bench.hears(reason("a", Reason::InSync));
     bench.pass(100);
-    let told = ["30: a is stalled", "130: a has failed", "230: a is well again after a failure"];
+    let told = ["30: a is stalled", "130: a has failed", "230: a is no longer reported as failed"];
     assert_eq!(bench.titles(), told);
 }
 
