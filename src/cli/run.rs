@@ -48,10 +48,12 @@ pub async fn run(global: &Global, args: RunArgs) -> Result<Exit, Failure> {
             false
         })
         .await;
-    http.shutdown().await;
-    if let Some(word) = word {
-        word.close(GOODBYE_MAX).await;
-    }
+    let goodbye = async {
+        if let Some(word) = word {
+            word.close(GOODBYE_MAX).await;
+        }
+    };
+    tokio::join!(http.shutdown(), goodbye);
     signals.abort();
     match ended {
         Ok(Ended::Stopped | Ended::Done) => {

@@ -10,6 +10,7 @@ use reqwest::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 use reqwest::{StatusCode, Url};
 use ring::hmac;
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::task::JoinHandle;
 
 use super::message::Format;
 use crate::clock::Clock;
@@ -47,6 +48,9 @@ pub(super) enum Answer {
     Gone,
 }
 
+/// The URL, and what messages are signed with.
+pub(super) type Secrets = (SecretString, Option<SecretString>);
+
 /// The way to one receiver.
 pub(super) struct Way {
     pub(super) format: Format,
@@ -55,6 +59,8 @@ pub(super) struct Way {
     pub(super) agent: String,
     pub(super) timeout: Duration,
     pub(super) clock: Clock,
+    /// A look at the secrets that has not come to its end.
+    pub(super) reading: Option<JoinHandle<Result<Secrets, String>>>,
     /// The client for the URL's scheme, once there was a URL.
     pub(super) client: Option<(String, reqwest::Client)>,
 }
@@ -70,21 +76,26 @@ impl Way {
     }
 
     /// Whether the URL and the key are to be had and of use.
-    pub(super) async fn look(&self) -> Result<(), String> {
+    pub(super) async fn look(&mut self) -> Result<(), String> {
         let (url, key) = self.secrets().await?;
         target(url.expose_secret())?;
         key.as_ref().map(signing_key).transpose()?;
         Ok(())
     }
 
-    /// Files may be on a disk that hangs, which must not hold anybody else up.
-    async fn secrets(&self) -> Result<(SecretString, Option<SecretString>), String> {
+    /// Files may be on a disk that hangs, which must not hold anybody else up, nor take a thread
+    /// for each attempt.
+    async fn secrets(&mut self) -> Result<Secrets, String> {
         let (url, key) = (self.url.clone(), self.key.clone());
-        let read =
-            tokio::task::spawn_blocking(move || Ok((url()?, key.map(|key| key()).transpose()?)));
-        match tokio::time::timeout(self.timeout, read).await {
+        let begin =
+            || tokio::task::spawn_blocking(move || Ok((url()?, key.map(|key| key()).transpose()?)));
+        let mut reading = self.reading.take().unwrap_or_else(begin);
+        match tokio::time::timeout(self.timeout, &mut reading).await {
             Ok(read) => read.map_err(|error| error.to_string())?,
-            Err(_) => Err("its URL or secret cannot be read: no answer from the disk".to_owned()),
+            Err(_) => {
+                self.reading = Some(reading);
+                Err("its URL or secret cannot be read: the file does not answer".to_owned())
+            }
         }
     }
 

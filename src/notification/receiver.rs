@@ -273,8 +273,8 @@ impl Carrier {
         ending: watch::Receiver<bool>,
     ) -> Self {
         let Receiver { format, url, key, .. } = mailbox.receiver.clone();
-        let (timeout, client) = (patience.attempt, None);
-        let way = Way { format, url, key, agent, timeout, clock: clock.clone(), client };
+        let (timeout, reading, client) = (patience.attempt, None, None);
+        let way = Way { format, url, key, agent, timeout, clock: clock.clone(), reading, client };
         let pauses = pauses(patience);
         Self { mailbox, way, clock, patience, pauses, troubled: false, ending }
     }

@@ -1,5 +1,7 @@
 //! Word when something happens: the real daemon, and receivers that listen, or do not.
 
+use std::process::Command;
+
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -127,6 +129,22 @@ fn what_begins_and_what_is_over_is_told() {
         [("io.evenkeel.deployment.blocked".to_owned(), "nowhere cannot be acted on".to_owned())]
     );
     daemon.process.kill();
+}
+
+/// The secret is on a network disk that does not answer: a named pipe that nobody writes to.
+#[test]
+fn a_disk_that_hangs_holds_nobody_up() {
+    let world = World::new(&["--deployments", "1"]);
+    let ear = Ear::new(&[200]);
+    notify(&world, &ear, "10ms");
+    std::fs::remove_file(world.scratch.path("dead")).unwrap();
+    let pipe = world.scratch.path("dead");
+    assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    world.desire("  w41b11c0: stopped\n");
+    let daemon = world.run();
+    daemon.converges(1);
+    tells(&ear, "deployment.stopped");
+    assert_eq!(daemon.terminate().0, Some(0));
 }
 
 #[test]
