@@ -113,7 +113,7 @@ impl<L: Ledger> Controller<L> {
                         deadline.get_or_insert(tokio::time::Instant::now() + DRAIN_MAX);
                     }
                 }
-                Some(query) = self.queries.recv() => self.reply(query),
+                Some(query) = self.queries.recv() => self.reply(query)?,
                 () = tokio::time::sleep(turn) => self.handle(Event::Tick)?,
             }
             self.heartbeat.beat(self.clock.now().mono);
@@ -293,7 +293,7 @@ impl<L: Ledger> Controller<L> {
         }
     }
 
-    fn reply(&self, query: Query) {
+    fn reply(&mut self, query: Query) -> Result<(), Fault> {
         match query {
             Query::View(reply) => {
                 let _ = reply.send(Arc::new(self.keel.view(self.clock.now())));
@@ -306,6 +306,11 @@ impl<L: Ledger> Controller<L> {
                 let from = self.clock.now().wall.shifted(-span);
                 let _ = reply.send(self.keel.timeline(&deployment, from));
             }
+            Query::Errand(errand, accepted) => {
+                self.handle(Event::Errand(errand))?;
+                self.accepting.push(accepted);
+            }
         }
+        Ok(())
     }
 }

@@ -18,7 +18,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -73,18 +74,55 @@ pub struct Hangup;
 /// What a handler gives back for a request.
 pub type Reply = Result<Response<Full<Bytes>>, Hangup>;
 
+/// What clients come in by.
+pub trait Door: Send + Sync {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    /// Who is at its other end, as far as the system knows.
+    type Peer: Copy + Send + Sync + 'static;
+
+    /// Waits for the next client.
+    fn enter(&self) -> impl Future<Output = io::Result<(Self::Stream, Self::Peer)>> + Send;
+}
+
+impl Door for TcpListener {
+    type Stream = TcpStream;
+    type Peer = SocketAddr;
+
+    async fn enter(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, peer) = self.accept().await?;
+        // Answers are small and whole: waiting for more to send would only delay them. If the
+        // option is refused, the connection still works.
+        let _refused = stream.set_nodelay(true);
+        Ok((stream, peer))
+    }
+}
+
+impl Door for UnixListener {
+    type Stream = UnixStream;
+    /// The user id, if the system tells it.
+    type Peer = Option<u32>;
+
+    async fn enter(&self) -> io::Result<(UnixStream, Option<u32>)> {
+        let (stream, _) = self.accept().await?;
+        let user = stream.peer_cred().ok().map(|peer| peer.uid());
+        Ok((stream, user))
+    }
+}
+
 /// Serves `listener` until `shutdown` resolves, then lets requests in progress end within
 /// [`Bounds::drain_time`] and returns with every connection closed.
 ///
 /// A handler is cancelled when its client goes away; work that must outlive the client belongs in a
 /// task of its own. Failures of single connections and of accept are never the server's end.
-pub async fn serve<H, F>(
-    listener: TcpListener,
+pub async fn serve<D, H, F>(
+    listener: D,
     bounds: Bounds,
     shutdown: impl Future<Output = ()>,
     handler: H,
 ) where
-    H: Fn(Request<Incoming>, SocketAddr) -> F + Send + Sync + 'static,
+    D: Door,
+    H: Fn(Request<Incoming>, D::Peer) -> F + Send + Sync + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
     let room = Arc::new(Room::new(bounds.connections.max(1)));
@@ -112,15 +150,17 @@ pub async fn serve<H, F>(
     }
 }
 
-async fn connection<H, F>(
-    stream: TcpStream,
-    peer: SocketAddr,
+async fn connection<S, P, H, F>(
+    stream: S,
+    peer: P,
     seat: Seat,
     bounds: Bounds,
     mut closed: watch::Receiver<bool>,
     handler: Arc<H>,
 ) where
-    H: Fn(Request<Incoming>, SocketAddr) -> F,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    P: Copy,
+    H: Fn(Request<Incoming>, P) -> F,
     F: Future<Output = Reply>,
 {
     let Seat { permit: _permit, place } = seat;
@@ -163,19 +203,16 @@ async fn connection<H, F>(
 }
 
 /// Waits for the next client and for a seat to put it in; `None` only if the room is gone.
-async fn admit(room: &Arc<Room>, listener: &TcpListener) -> Option<(TcpStream, SocketAddr, Seat)> {
+async fn admit<D: Door>(room: &Arc<Room>, listener: &D) -> Option<(D::Stream, D::Peer, Seat)> {
     let (stream, peer) = accept(listener).await;
-    // Answers are small and whole: waiting for more to send would only delay them. If the option
-    // is refused, the connection still works.
-    let _refused = stream.set_nodelay(true);
     let seat = Room::seat(room).await?;
     Some((stream, peer, seat))
 }
 
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+async fn accept<D: Door>(listener: &D) -> (D::Stream, D::Peer) {
     let mut told = false;
     loop {
-        match listener.accept().await {
+        match listener.enter().await {
             Ok(accepted) => return accepted,
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {

@@ -30,6 +30,7 @@ fn state(view: View) -> State {
             match query {
                 Query::View(answer) => answer.send(view.clone()).unwrap(),
                 Query::History(answer) => answer.send(past.clone()).unwrap(),
+                Query::Errand(_, answer) => answer.send(()).unwrap(),
                 Query::Timeline(id, days, answer) => answer.send(timeline(&id, days)).unwrap(),
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -10,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::exit::Failure;
 use super::global::{Global, Settable};
+use super::socket::{self, Socket};
 use crate::api;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -40,11 +42,13 @@ pub struct Daemon {
 }
 
 /// The HTTP endpoint, if it was to be served.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Endpoint {
     address: Option<SocketAddr>,
-    end: Option<oneshot::Sender<()>>,
-    task: Option<JoinHandle<()>>,
+    ends: Vec<oneshot::Sender<()>>,
+    tasks: Vec<JoinHandle<()>>,
+    /// Goes when the requests under way have ended.
+    socket: Option<Socket>,
 }
 
 impl Endpoint {
@@ -53,12 +57,35 @@ impl Endpoint {
         self.address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
+    /// Takes what people on this machine ask for, at a socket beside the ledger. Whoever cannot have
+    /// one does without.
+    fn offer(&mut self, state_dir: &Path, state: Arc<http::State>) {
+        let path = state_dir.join(socket::NAME);
+        match socket::bind(&path) {
+            Ok((listener, socket)) => {
+                let (end, ended) = oneshot::channel::<()>();
+                let ended = async move {
+                    let _ = ended.await;
+                };
+                let serving = http::admin::run(listener, state, socket::user_name, ended);
+                self.tasks.push(tokio::spawn(serving));
+                self.ends.push(end);
+                self.socket = Some(socket);
+            }
+            Err(error) => tracing::warn!(
+                "cannot listen at {}, so `evenkeel override` and the like do not work: {error}",
+                path.display()
+            ),
+        }
+    }
+
     /// Lets the requests under way come to their end.
     pub async fn shutdown(self) {
-        drop(self.end);
-        if let Some(task) = self.task {
+        drop(self.ends);
+        for task in self.tasks {
             let _ = task.await;
         }
+        drop(self.socket);
     }
 }
 
@@ -102,9 +129,12 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
             },
             exposition: exposition(metrics.clone(), clock.clone()),
         };
-        listen(&settings.listen, state).await?
+        let state = Arc::new(state);
+        let mut endpoint = listen(&settings.listen, state.clone()).await?;
+        endpoint.offer(&settings.state_dir, state);
+        endpoint
     } else {
-        Endpoint { address: None, end: None, task: None }
+        Endpoint::default()
     };
     let mut controller = Controller {
         keel,
@@ -148,7 +178,7 @@ fn access(settings: &Settings, ledger: &str) -> Result<BTreeMap<AccountId, Acces
     settings.accounts.iter().map(one).collect()
 }
 
-async fn listen(address: &str, state: http::State) -> Result<Endpoint, Failure> {
+async fn listen(address: &str, state: Arc<http::State>) -> Result<Endpoint, Failure> {
     let failed = |error| {
         let what = format!("cannot listen on {address}; is it taken? `--listen` names another");
         Failure::because(what, error)
@@ -160,8 +190,8 @@ async fn listen(address: &str, state: http::State) -> Result<Endpoint, Failure> 
     let ended = async move {
         let _ = ended.await;
     };
-    let task = tokio::spawn(http::run(listener, Arc::new(state), ended));
-    Ok(Endpoint { address: Some(address), end: Some(end), task: Some(task) })
+    let task = tokio::spawn(http::run(listener, state, ended));
+    Ok(Endpoint { address: Some(address), ends: vec![end], tasks: vec![task], socket: None })
 }
 
 /// Reads the configuration again. What cannot change in a running process is said, and left.

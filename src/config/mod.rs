@@ -20,7 +20,7 @@ use crate::yaml::{At, Faults, Problem, Report, Source};
 const USUAL_FILE: &str = "/etc/evenkeel/evenkeel.yaml";
 
 /// Where the ledger is kept when nothing says otherwise.
-const USUAL_STATE_DIR: &str = "/var/lib/evenkeel";
+pub const USUAL_STATE_DIR: &str = "/var/lib/evenkeel";
 
 /// The desired file, beside the configuration, when nothing says otherwise.
 const USUAL_DESIRED: &str = "desired.yaml";

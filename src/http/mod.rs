@@ -1,6 +1,7 @@
 //! The daemon's endpoint: metrics, probes, JSON and the status page. It only reads: what there is
 //! to show it asks of the controller, as a [`Query`].
 
+pub mod admin;
 mod answer;
 mod guard;
 mod moment;
@@ -19,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::keel::deployment::DeploymentId;
 use crate::keel::story::Entry;
+use crate::keel::temporary::Errand;
 use crate::keel::time::{Mono, format_duration};
 use crate::keel::view::{DeploymentView, PastView, View};
 use crate::serve::{Bounds, serve};
@@ -34,6 +36,8 @@ pub enum Query {
     /// What became of a deployment within so many days, oldest first; `None`: nothing is known of
     /// it.
     Timeline(DeploymentId, u32, oneshot::Sender<Option<Vec<Entry>>>),
+    /// To do something; answered once that is durable.
+    Errand(Errand, oneshot::Sender<()>),
 }
 
 /// When the control loop last turned.

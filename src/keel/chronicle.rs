@@ -99,7 +99,7 @@ impl Wish {
     fn schedule(&self) -> Option<&Arc<str>> {
         match &self.rule {
             Rule::Schedule { name, .. } if self.suspended.is_none() => Some(name),
-            Rule::Schedule { .. } | Rule::State | Rule::Override(_) => None,
+            Rule::Schedule { .. } | Rule::State | Rule::Override(_) | Rule::Asked { .. } => None,
         }
     }
 }

@@ -41,7 +41,11 @@ fn alone(member: &Member, judgement: Judgement, context: Context<'_>, now: Now) 
         Reason::BackingOff => backing_off(member, judgement, context, now),
         Reason::Suspended => {
             let why = member.resolved.suspended.as_deref().unwrap_or_default();
-            format!("suspended by the desired file ({why}); {status}, left alone")
+            let wishes = context.history.wishes(&member.id);
+            match wishes.and_then(|wishes| wishes.suspension(now.wall)) {
+                Some(_) => format!("suspended by `evenkeel suspend` ({why}); {status}, left alone"),
+                None => format!("suspended by the desired file ({why}); {status}, left alone"),
+            }
         }
         Reason::Protected => {
             "running, wanted stopped, and `protect: true` forbids to stop it; take one of the two \

@@ -36,6 +36,7 @@ mod report;
 pub mod schedule;
 mod snapshot;
 pub mod story;
+pub mod temporary;
 pub mod time;
 pub mod timeline;
 pub mod view;

@@ -189,6 +189,7 @@ impl Reconciler {
                 since: Time(member.status_since),
             }),
             fault: member.failing.as_ref().map(message::failure),
+            wishes: self.wish_views(&member.id, now.wall),
             synced: SyncedView {
                 reason: judgement.reason,
                 message: message.clone(),

@@ -8,6 +8,7 @@ use super::call::{CallId, Fate, Method};
 use super::deployment::{AccountId, Action, DeploymentId, Desired};
 use super::plan::Reason;
 use super::record::{Cause, Past};
+use super::temporary::WishView;
 use super::time::Wall;
 
 /// A wall time that reads and writes as RFC 3339 in UTC, to the millisecond.
@@ -159,6 +160,9 @@ pub struct DeploymentView {
     pub observed: Option<ObservedView>,
     /// Why the last read failed, if it did.
     pub fault: Option<Arc<str>>,
+    /// What is temporarily wished instead of what the file says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wishes: Vec<WishView>,
     /// The reason of the `Synced` condition, and what comes next, for people.
     pub synced: SyncedView,
     /// Conditions as the Kubernetes API has them.

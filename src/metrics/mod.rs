@@ -26,7 +26,7 @@ use families::{
     DEPLOYMENT_CONDITION, DEPLOYMENT_IN_SYNC, DEPLOYMENT_INFO, DEPLOYMENT_STATUS, DEPLOYMENTS,
     DESIRED_FILE_VALID, DESIRED_RUNNING, GUARD_HELD_STOPS, LAST_OBSERVED, LATE, LEADER,
     LEDGER_WRITABLE, NEXT_TRANSITION, QUEUE_ETA, QUEUE_POSITION, RELOAD_SUCCESS_TIME,
-    RELOAD_SUCCESSFUL, REVERSALS, START_LEAD, STATE_SECONDS, UNEXPECTED_429,
+    RELOAD_SUCCESSFUL, REVERSALS, START_LEAD, STATE_SECONDS, UNEXPECTED_429, WISH_ACTIVE,
 };
 pub use families::{FAMILIES, Family, Kind, PROCESS_FAMILIES, families_table};
 use meter::Meter;
@@ -143,6 +143,8 @@ impl Metrics {
             | Notice::ManifestRefused { .. }
             | Notice::StopsHeld { .. }
             | Notice::StopsReleased { .. }
+            | Notice::Wished { .. }
+            | Notice::Resumed { .. }
             | Notice::DesiredChanged { .. }
             | Notice::Acting { .. }
             | Notice::ReasonChanged { .. }
@@ -368,6 +370,10 @@ fn schedules(text: &mut Text, deployments: &[DeploymentView]) {
     let mut samples = text.family(&LATE);
     for (id, ready) in ready() {
         samples.add([id.as_str()], u8::from(ready.late.is_some()));
+    }
+    let mut samples = text.family(&WISH_ACTIVE);
+    for one in deployments {
+        one.wishes.iter().for_each(|wish| samples.add([one.id.as_str(), &wish.kind], 1));
     }
 }
 

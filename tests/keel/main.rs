@@ -23,6 +23,7 @@ mod ready;
 mod rules;
 mod shared;
 mod snapshot;
+mod temporary;
 mod told;
 mod trouble;
 mod values;

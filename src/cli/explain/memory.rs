@@ -11,6 +11,7 @@ use crate::keel::history::History;
 use crate::keel::line::Lined;
 use crate::keel::reckoning::Link;
 use crate::keel::record::{Record, Stamp};
+use crate::keel::temporary::Wished;
 use crate::keel::time::{Now, Wall};
 use crate::keel::view::PastView;
 use crate::ledger;
@@ -175,6 +176,8 @@ fn reading(record: &Record, before: Option<Now>) -> (Option<Now>, Option<Wall>) 
             Guarded::Held(Hold { at: stamp, .. }) | Guarded::Released { at: stamp, .. },
         )
         | Record::Line(Lined::Waits { at: stamp, .. } | Lined::Left { at: stamp, .. }) => at(stamp),
+        Record::Wish(Wished::Made { wish, .. }) => at(&wish.at),
+        Record::Wish(Wished::Ended { at: stamp, .. }) => at(stamp),
         Record::Tally(_) | Record::Past(_) | Record::Carried(_) => (before, None),
     }
 }
