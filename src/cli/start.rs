@@ -57,8 +57,8 @@ impl Endpoint {
         self.address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
-    /// Takes what people on this machine ask for, at a socket beside the ledger. Whoever cannot have
-    /// one does without.
+    /// Takes what people on this machine ask for, at a socket beside the ledger. A daemon that
+    /// cannot have one does without.
     fn offer(&mut self, state_dir: &Path, state: Arc<http::State>) {
         let path = state_dir.join(socket::NAME);
         match socket::bind(&path) {

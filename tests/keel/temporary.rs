@@ -12,7 +12,9 @@ use evenkeel::keel::record::Record;
 use evenkeel::keel::temporary::{Errand, Want};
 use evenkeel::keel::time::Wall;
 
-use crate::bench::{Bench, EPOCH, HOUR, MINUTE, SECOND, bench, id, running, singles, stopped};
+use crate::bench::{
+    Bench, EPOCH, HOUR, MINUTE, SECOND, accepted, bench, id, running, singles, stopped,
+};
 
 const START: &str = "start a";
 const STOP: &str = "stop a";
@@ -36,6 +38,7 @@ fn an_override_wins_and_then_the_file_wins_again() {
     bench.tell(wish("a", Want::Override(Desired::Running), Some(2 * HOUR)));
     assert_eq!(rule(&bench), "evenkeel override by alice (load test)");
     assert_eq!(bench.watch("a", "stopped", SECOND), [START]);
+    bench.answer(START, accepted());
     assert_eq!(bench.watch("a", "running", 2 * HOUR - MINUTE), [""; 0]);
     assert_eq!(bench.watch("a", "running", MINUTE), [STOP]);
     assert_eq!(rule(&bench), "state");
