@@ -173,7 +173,8 @@ pub async fn sync(global: &Global, args: &SyncArgs) -> Result<Exit, Failure> {
     }
     for SyncedOne { id, next } in &synced.deployments {
         let when = next.at.map(|at| format!(", {at}")).unwrap_or_default();
-        output::line(&format!("{id}: next {:?}{when}", next.step).to_lowercase())?;
+        let step = format!("{:?}", next.step).to_lowercase();
+        output::line(&format!("{id}: next {step}{when}"))?;
     }
     Ok(Exit::Yes)
 }
