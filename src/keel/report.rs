@@ -197,12 +197,7 @@ impl Reconciler {
             },
             conditions: conditions(member, judgement.reason, &message),
             next: next(member, judgement, line, self.next_list(member), now),
-            queue: line.map(|line| QueueView {
-                action: line.action,
-                position: line.position,
-                length: line.length,
-                eta: line.eta.map(|eta| Time(now.wall_at(eta))),
-            }),
+            queue: line.map(|line| queue(line, now)),
             budgets: vec![
                 self.budget_view(&member.read(), now),
                 self.budget_view(&member.act(Action::Start), now),
@@ -215,6 +210,15 @@ impl Reconciler {
                 late: member.late.map(Time),
             }),
         }
+    }
+}
+
+fn queue(line: Standing, now: Now) -> QueueView {
+    QueueView {
+        action: line.action,
+        position: line.position,
+        length: line.length,
+        eta: line.eta.map(|eta| Time(now.wall_at(eta))),
     }
 }
 
