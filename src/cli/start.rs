@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::controller::{Access, Command, Controller};
 use crate::desired::Desired;
-use crate::http::{self, Heartbeat};
+use crate::http::{self, Changes, Heartbeat};
 use crate::keel::deployment::AccountId;
 use crate::keel::history::History;
 use crate::keel::notice::chain;
@@ -89,6 +89,7 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
         .map_err(|error| Failure::because("cannot set the metrics up", error))?;
     let metrics = Arc::new(metrics);
     let heartbeat = Heartbeat::new(now.mono);
+    let changes = Changes::new(now.mono);
     let (outbox, inbox) = mpsc::unbounded_channel();
     let (ask, queries) = mpsc::channel(QUERIES_MAX);
     let endpoint = if serve {
@@ -96,6 +97,7 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
             queries: ask,
             patience: http::PATIENCE,
             heartbeat: heartbeat.clone(),
+            changes: changes.clone(),
             now: {
                 let clock = clock.clone();
                 Box::new(move || clock.now().mono)
@@ -113,6 +115,7 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
         access,
         metrics,
         heartbeat,
+        changes,
         inbox,
         queries,
         outbox: outbox.clone(),

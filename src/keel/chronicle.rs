@@ -157,6 +157,11 @@ impl fmt::Debug for Chronicle {
 }
 
 impl Chronicle {
+    /// All notes that are kept, oldest first.
+    pub fn notes(&self) -> impl Iterator<Item = &(Stamp, Note)> {
+        self.notes.iter()
+    }
+
     /// The notes about a deployment, oldest first.
     pub fn of(&self, deployment: &DeploymentId) -> impl Iterator<Item = &(Stamp, Note)> {
         self.notes.iter().filter(move |(_, note)| note.deployment() == deployment)
