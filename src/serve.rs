@@ -77,10 +77,10 @@ pub type Reply<B = Full<Bytes>> = Result<Response<B>, Hangup>;
 /// Serves `listener` until `shutdown` resolves, then lets requests in progress end within
 /// [`Bounds::drain_time`] and returns with every connection closed.
 ///
-/// A body is asked for more only when its client takes it, and a connection that is in the middle of
-/// one gives way to a newcomer like an idle one. A handler is cancelled when its client goes away;
-/// work that must outlive the client belongs in a task of its own. Failures of single connections
-/// and of accept are never the server's end.
+/// A body is asked for more only when its client takes it, and a connection in the middle of one
+/// gives way to a newcomer like an idle one. A handler is cancelled when its client goes away; work
+/// that must outlive the client belongs in a task of its own. Failures of single connections and of
+/// accept are never the server's end.
 pub async fn serve<H, F, B>(
     listener: TcpListener,
     bounds: Bounds,
