@@ -64,9 +64,10 @@ pub(super) fn render(
 
 fn summary(view: &View) -> Markup {
     let counts = counts(view);
-    let worst = counts.iter().find(|(_, count)| *count > 0).map(|(standing, _)| *standing);
+    let open = counts[..2].iter().find(|(_, count)| *count > 0);
+    let sign = open.map_or(Standing::InSync, |(standing, _)| *standing).sign();
     html! {
-        h1 { @if let Some(worst) = worst { (worst.sign()) " " } (headline(view)) }
+        h1 { @if !view.deployments.is_empty() { (sign) " " } (headline(view)) }
         p.chips role="status" {
             @for (standing, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
                 a class={ "chip " (standing.class()) }
@@ -200,7 +201,7 @@ pub(super) fn seen(one: &DeploymentView, now: Wall) -> Markup {
         @match &one.observed {
             Some(observed) => {
                 strong { (observed.status) }
-                div.quiet { "for as long as since " (when(now, observed.since.0)) }
+                div.quiet { "since " (when(now, observed.since.0)) }
                 div.quiet { "seen " (when(now, observed.at.0)) }
             }
             None => { span.quiet { "not seen yet" } }

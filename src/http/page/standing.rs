@@ -74,14 +74,18 @@ pub(super) fn counts(view: &View) -> [(Standing, usize); 4] {
     Standing::ALL.map(|one| (one, standings.iter().filter(|it| **it == one).count()))
 }
 
-/// `All 6 deployments are in sync`, `4 of 6 deployments are in sync`.
+/// `All 6 deployments are in sync`, `4 of 6 deployments are in sync`: whoever is suspended is not
+/// compared, and counts as neither.
 pub(super) fn headline(view: &View) -> String {
-    let rest = view.deployments.iter().filter(|one| one.synced.reason.at_rest()).count();
-    match (view.deployments.len(), rest) {
+    let [attention, pending, suspended, rest] = counts(view).map(|(_, count)| count);
+    let compared = view.deployments.len() - suspended;
+    let but = if suspended > 0 { " that are not suspended" } else { "" };
+    match (view.deployments.len(), compared) {
         (0, _) => "No deployments".to_owned(),
-        (1, 1) => "The one deployment is in sync".to_owned(),
+        (_, 0) => "All deployments are suspended".to_owned(),
+        (1, _) if rest == 1 => "The one deployment is in sync".to_owned(),
         (1, _) => "The one deployment is not in sync".to_owned(),
-        (all, rest) if all == rest => format!("All {all} deployments are in sync"),
-        (all, rest) => format!("{rest} of {all} deployments are in sync"),
+        _ if attention + pending == 0 => format!("All {compared} deployments{but} are in sync"),
+        _ => format!("{rest} of {compared} deployments{but} are in sync"),
     }
 }
