@@ -167,6 +167,24 @@ impl Chronicle {
         self.notes.iter().filter(move |(_, note)| note.deployment() == deployment)
     }
 
+    /// The last notes about a deployment that are `known`, of what was wanted and of what was seen.
+    /// Of a time that it was not in the desired file only that it had left, as what was wanted.
+    pub fn standing(
+        &self,
+        deployment: &DeploymentId,
+        known: impl Fn(Wall) -> bool,
+    ) -> [Option<&(Stamp, Note)>; 2] {
+        let mut standing = [None, None];
+        for one in self.of(deployment).filter(|(stamp, _)| known(stamp.wall)) {
+            match &one.1 {
+                Note::Wanted { .. } => standing[0] = Some(one),
+                Note::Seen { .. } => standing[1] = Some(one),
+                Note::Left { .. } => standing = [Some(one), None],
+            }
+        }
+        standing
+    }
+
     /// Whether a deployment that is to be running by `by` has followed its schedule since before
     /// then, and has not run since then.
     pub(super) fn owes(&self, deployment: &DeploymentId, by: Wall) -> bool {
@@ -270,9 +288,8 @@ impl Reconciler {
     pub(super) fn note_who_left(&mut self, now: Now, decision: &mut Decision) {
         let left = self.history.chronicle.others(|id| self.members.contains_key(id));
         for deployment in left {
-            let record = Record::Noted { at: now.into(), note: Note::Left { deployment } };
-            self.history.apply(&record);
-            decision.record(record);
+            let note = Note::Left { deployment };
+            self.remember(Record::Noted { at: now.into(), note }, decision);
         }
     }
 }

@@ -66,21 +66,15 @@ impl Reconciler {
     /// What became of a deployment since `from`, oldest first, after what held by then. `None`: the
     /// desired file does not name it, and nothing is remembered of it.
     pub fn timeline(&self, deployment: &DeploymentId, from: Wall) -> Option<Vec<Entry>> {
-        let mut held = [None, None];
-        let mut entries: Vec<(Mono, Entry)> = Vec::new();
-        for (at, note) in self.history.chronicle().of(deployment) {
-            let one = (at.mono, Entry::of(*at, note));
-            match note {
-                _ if from <= at.wall => entries.push(one),
-                Note::Wanted { .. } => held[0] = Some(one),
-                Note::Seen { .. } => held[1] = Some(one),
-                Note::Left { .. } => held = [Some(one), None],
-            }
-        }
+        let chronicle = self.history.chronicle();
+        let since = chronicle.of(deployment).filter(|(at, _)| from <= at.wall);
+        let held = chronicle.standing(deployment, |at| at < from);
+        let notes = since.chain(held.into_iter().flatten());
+        let mut entries: Vec<(Mono, Entry)> =
+            notes.map(|(at, note)| (at.mono, Entry::of(*at, note))).collect();
         let mine = |past: &&Past| past.deployment == *deployment && from <= past.reserved.wall;
         let acted = self.history.past().iter().filter(mine);
         entries.extend(acted.map(|past| (past.reserved.mono, Entry::Acted(past.into()))));
-        entries.extend(held.into_iter().flatten());
         // By the clock that nobody sets; what is wanted and seen comes before what follows from it.
         entries.sort_by_key(|(at, entry)| (*at, matches!(entry, Entry::Acted(_))));
         let known = self.members.contains_key(deployment) || !entries.is_empty();

@@ -69,15 +69,7 @@ impl Memory {
     /// What was last noted as wanted and as seen up to `at`. Nothing of a time that a deployment
     /// was not in the file.
     fn noted(&self, id: &DeploymentId, at: Wall) -> [Option<&(Stamp, Note)>; 2] {
-        let mut noted = [None, None];
-        for one in self.whole.chronicle().of(id).filter(|(stamp, _)| stamp.wall <= at) {
-            match &one.1 {
-                Note::Wanted { .. } => noted[0] = Some(one),
-                Note::Seen { .. } => noted[1] = Some(one),
-                Note::Left { .. } => noted = [Some(one), None],
-            }
-        }
-        noted
+        self.whole.chronicle().standing(id, |noted| noted <= at)
     }
 
     /// What was wanted, by which file.
