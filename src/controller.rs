@@ -313,10 +313,10 @@ impl<L: Ledger> Controller<L> {
             Query::Reckoning(deployment, reply) => {
                 let _ = reply.send(self.keel.reckoning(&deployment, self.clock.now()));
             }
-            Query::Timeline(deployment, days, reply) => {
+            Query::Timelines(deployments, days, reply) => {
                 let span = i64::from(days).saturating_mul(DAY_MILLIS);
                 let from = self.clock.now().wall.shifted(-span);
-                let _ = reply.send(self.keel.timeline(&deployment, from));
+                let _ = reply.send(self.keel.timelines(&deployments, from));
             }
         }
     }

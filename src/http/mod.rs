@@ -6,6 +6,7 @@ mod assets;
 mod events;
 mod page;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -36,14 +37,17 @@ pub enum Query {
     View(oneshot::Sender<Arc<View>>),
     /// The starts and stops that are remembered, in any order.
     History(oneshot::Sender<Vec<PastView>>),
-    /// What became of a deployment within so many days, oldest first; `None`: nothing is known of
-    /// it.
-    Timeline(DeploymentId, u32, oneshot::Sender<Option<Vec<Entry>>>),
+    /// What became of some deployments within so many days, oldest first, as far as anything is
+    /// known of them.
+    Timelines(BTreeSet<DeploymentId>, u32, oneshot::Sender<Timelines>),
     /// What the fleet has behind it and before it.
     Overview(oneshot::Sender<Overview>),
     /// From the rule to the clock, in words, for a deployment.
     Reckoning(DeploymentId, oneshot::Sender<Vec<Link>>),
 }
+
+/// What became of each deployment, oldest first.
+pub type Timelines = BTreeMap<DeploymentId, Vec<Entry>>;
 
 /// When the control loop last turned.
 #[derive(Clone, Debug)]
@@ -296,7 +300,9 @@ struct Timeline {
 
 async fn timeline(state: &State, id: &str, days: u32) -> Result<Reply, Silent> {
     let Ok(deployment) = DeploymentId::parse(id) else { return Ok(not_named(id)) };
-    let timeline = state.ask(|reply| Query::Timeline(deployment, days, reply)).await?;
+    let ids = [deployment.clone()].into();
+    let mut timelines = state.ask(|reply| Query::Timelines(ids, days, reply)).await?;
+    let timeline = timelines.remove(&deployment);
     Ok(timeline.map_or_else(|| not_named(id), |timeline| Reply::json(&Timeline { timeline })))
 }
 

@@ -17,6 +17,8 @@ use super::time::{Now, Wall};
 /// The fleet, behind and before one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overview {
+    /// The oldest moment of which anything is remembered, if there is any.
+    pub oldest: Option<Wall>,
     /// The last seven days.
     pub week: Stopped,
     /// The last thirty days.
@@ -50,6 +52,14 @@ pub struct Coming {
     pub rule: String,
 }
 
+impl Coming {
+    /// Whether another deployment changes at the same time, and for the same reason.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let key = |one: &Self| (one.at, one.state, one.rule.clone());
+        key(self) == key(other)
+    }
+}
+
 /// Changes that are told.
 pub const COMING_MAX: usize = 10;
 
@@ -63,7 +73,8 @@ impl Reconciler {
     /// The fleet, behind and before `now`.
     pub fn overview(&self, now: Now) -> Overview {
         let [week, month] = self.stopped([now.wall - 7 * DAY, now.wall - 30 * DAY], now.wall);
-        Overview { week, month, coming: self.coming() }
+        let oldest = self.history.chronicle().notes().next().map(|(at, _)| at.wall);
+        Overview { oldest, week, month, coming: self.coming() }
     }
 
     /// One pass over the notes for all spans. A deployment without a note among those that are

@@ -35,7 +35,10 @@ fn state(view: View) -> State {
                 Query::History(answer) => answer.send(past.clone()).unwrap(),
                 Query::Overview(answer) => answer.send(Overview::default()).unwrap(),
                 Query::Reckoning(_, answer) => answer.send(Vec::new()).unwrap(),
-                Query::Timeline(id, days, answer) => answer.send(timeline(&id, days)).unwrap(),
+                Query::Timelines(ids, days, answer) => {
+                    let known = |id| Some((DeploymentId::clone(id), timeline(id, days)?));
+                    answer.send(ids.iter().filter_map(known).collect()).unwrap();
+                }
             }
         }
     });

@@ -36,7 +36,7 @@ async fn the_page_of_nothing_yet() {
     assert!(page.contains("This process stands by; another one acts."));
     assert!(page.contains("No deployments"));
     assert!(page.contains("No desired file in force."));
-    assert!(page.contains("The desired file names no deployment."));
+    assert!(page.contains("Deployments show as soon as a desired file is in force."));
 }
 
 #[tokio::test]

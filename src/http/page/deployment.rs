@@ -6,9 +6,8 @@ use super::faults::faults;
 use super::fleet::{seen, wanted};
 use super::moment::{moment, when};
 use super::parts::{badge, budget, next};
-use super::strip::strip;
+use super::strip::Strip;
 use crate::keel::reckoning::Link;
-use crate::keel::story::Entry;
 use crate::keel::time::Wall;
 use crate::keel::view::{DeploymentView, PastView, View};
 
@@ -19,7 +18,7 @@ pub(super) fn render(
     view: &View,
     one: &DeploymentView,
     links: &[Link],
-    story: &[Entry],
+    strip: &Strip<'_>,
     past: &[PastView],
 ) -> Markup {
     let now = view.at.0;
@@ -34,19 +33,13 @@ pub(super) fn render(
             p.quiet { "As of " (moment(now)) ", account " (one.account) "." }
         }
         div #faults data-live { (faults(view)) }
+        section aria-labelledby="week" {
+            h2 #week { "Wanted and seen" }
+            div #strip data-live { (strip.with_legend()) }
+        }
         section aria-labelledby="chain" {
             h2 #chain { "From the rule to the answer" }
             div #links data-live { (chain(view, one, links)) }
-        }
-        section aria-labelledby="week" {
-            h2 #week { "Seven days" }
-            div #strip data-live {
-                div.wide { (strip(&one.id, story, now)) }
-                p.quiet {
-                    "Above what was wanted, below what was seen: high is running, low is stopped, \
-                     half is on its way. A triangle is a call that was sent."
-                }
-            }
         }
         section aria-labelledby="history" {
             h2 #history { "Starts and stops" }

@@ -1,15 +1,18 @@
 //! The fleet: whether all is in sync, what is not, and what comes.
 
+use std::time::Duration;
+
 use maud::{Markup, html};
 
 use super::faults::faults;
-use super::moment::{moment, when};
+use super::moment::{here, moment, when};
 use super::parts::{badge, budget, next};
 use super::query::{ROWS, Show, Sort, Wish};
 use super::standing::{Standing, counts, headline};
-use super::strip::strip;
-use crate::keel::overview::{Overview, Stopped};
-use crate::keel::story::Entry;
+use super::story;
+use super::strip::{Scale, Strip};
+use crate::http::Timelines;
+use crate::keel::overview::{Coming, Overview, Stopped};
 use crate::keel::time::Wall;
 use crate::keel::view::{DeploymentView, View};
 
@@ -31,16 +34,14 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// A deployment and its week.
-type Row<'a> = (&'a DeploymentView, Vec<Entry>);
-
 pub(super) fn render(
     view: &View,
     overview: &Overview,
     wish: &Wish,
     shown: &Shown<'_>,
-    rows: &[Row<'_>],
+    stories: &Timelines,
 ) -> Markup {
+    let scale = Scale::since(overview.oldest, view.at.0);
     html! {
         div #summary data-live { (summary(view)) }
         div #faults data-live { (faults(view)) }
@@ -49,7 +50,7 @@ pub(super) fn render(
                 h2 #deployments { "Deployments" }
                 (filter(wish))
                 div #table data-live {
-                    (table(view, shown, rows))
+                    (table(view, shown, &scale, stories))
                     (pager(wish, shown))
                 }
             }
@@ -123,40 +124,52 @@ fn filter(wish: &Wish) -> Markup {
     }
 }
 
-fn table(view: &View, shown: &Shown<'_>, rows: &[Row<'_>]) -> Markup {
+/// Classes of the columns.
+const WIDTHS: [&str; 7] = ["w9", "", "w12", "w8", "w8", "w13", "w12"];
+
+fn table(view: &View, shown: &Shown<'_>, scale: &Scale, stories: &Timelines) -> Markup {
     html! {
         @if view.deployments.is_empty() {
-            p.card { "The desired file names no deployment." }
-        } @else if rows.is_empty() {
+            p.card {
+                @if view.file.revision.is_some() { "The desired file names no deployment." }
+                @else { "Deployments show as soon as a desired file is in force." }
+            }
+        } @else if shown.rows.is_empty() {
             p.card { "No deployment fits. " a href="./" { "Show all" } }
         } @else {
             table role="table" {
                 caption { (shown.found) " of " (view.deployments.len()) " deployments" }
+                colgroup { @for width in WIDTHS { col class=(width); } }
                 thead role="rowgroup" {
                     tr role="row" {
                         @for head in ["Deployment", "State", "Wanted", "Seen", "Next", "Budget",
-                            "Seven days"] {
+                            scale.words] {
                             th scope="col" role="columnheader" { (head) }
                         }
                     }
                 }
                 tbody role="rowgroup" {
-                    @for (one, story) in rows { (row(one, story, view.at.0)) }
+                    @for one in shown.rows {
+                        @let strip = Strip { id: &one.id, story: story(stories, &one.id), scale };
+                        (row(view, one, &strip))
+                    }
                 }
             }
         }
     }
 }
 
-fn row(one: &DeploymentView, story: &[Entry], now: Wall) -> Markup {
+fn row(view: &View, one: &DeploymentView, strip: &Strip<'_>) -> Markup {
+    let now = view.at.0;
     html! {
         tr role="row" {
             th scope="row" role="rowheader" {
                 a.id href={ "deployments/" (one.id) } { (one.id) }
                 @if let Some(observed) = &one.observed {
-                    div { (observed.name) " " span.quiet { (observed.kind) } }
+                    div { (observed.name) }
+                    div.quiet { (observed.kind) }
                 }
-                div.quiet { "account " (one.account) }
+                @if view.accounts.len() > 1 { div.quiet { "account " (one.account) } }
             }
             td role="cell" data-label="State" {
                 div {
@@ -171,7 +184,7 @@ fn row(one: &DeploymentView, story: &[Entry], now: Wall) -> Markup {
             td role="cell" data-label="Budget" {
                 div { @for one in &one.budgets { div { (budget(one, now)) } } }
             }
-            td role="cell" data-label="Seven days" { div { (strip(&one.id, story, now)) } }
+            td role="cell" data-label=(strip.scale.words) { div { (strip.short()) } }
         }
     }
 }
@@ -185,8 +198,11 @@ pub(super) fn wanted(one: &DeploymentView, now: Wall) -> Markup {
         div.quiet { "by " (desired.rule) }
         @if let Some(until) = desired.until {
             div.quiet {
-                "until " (when(now, until.0))
-                @if let Some(local) = &desired.until_local { ", " (local) }
+                "until " @match &desired.until_local {
+                    Some(local) => { (local) ", " }
+                    None => {}
+                }
+                (when(now, until.0))
             }
         }
         @if let Some(late) = late { div.bad { "late since " (when(now, late.0)) } }
@@ -202,7 +218,7 @@ pub(super) fn seen(one: &DeploymentView, now: Wall) -> Markup {
             Some(observed) => {
                 strong { (observed.status) }
                 div.quiet { "since " (when(now, observed.since.0)) }
-                div.quiet { "seen " (when(now, observed.at.0)) }
+                div.quiet { "read " (when(now, observed.at.0)) }
             }
             None => { span.quiet { "not seen yet" } }
         }
@@ -233,7 +249,7 @@ fn behind(overview: &Overview) -> Markup {
                 @for (span, stopped) in [("7 days", overview.week), ("30 days", overview.month)] {
                     dt { (span) }
                     dd {
-                        strong { (stopped.time.as_secs() / 3600) " h" }
+                        strong { (hours(stopped.time)) }
                         @if let Some(saved) = money(stopped) { div { (saved) " saved" } }
                     }
                 }
@@ -243,6 +259,14 @@ fn behind(overview: &Overview) -> Markup {
                 @if overview.month.saved.is_some() { ", at the desired file's prices" } "."
             }
         }
+    }
+}
+
+/// `112 h`; minutes under an hour.
+fn hours(time: Duration) -> String {
+    match time.as_secs() / 60 {
+        minutes @ 0..60 => format!("{minutes} min"),
+        minutes => format!("{} h", minutes / 60),
     }
 }
 
@@ -259,12 +283,16 @@ fn before(overview: &Overview, now: Wall) -> Markup {
                 p.quiet { "Time alone changes nothing." }
             }
             ol.coming {
-                @for one in &overview.coming {
+                @for alike in overview.coming.chunk_by(Coming::is_like) {
+                    @let one = &alike[0];
                     li {
-                        strong { (when(now, one.at)) } " "
-                        a.id href={ "deployments/" (one.deployment) } { (one.deployment) }
-                        " " (one.state)
-                        div.quiet { (one.local) " · " (one.rule) }
+                        strong { (when(now, one.at)) ": " (one.state) } " "
+                        @for (index, one) in alike.iter().enumerate() {
+                            @if index > 0 { ", " }
+                            a.id href={ "deployments/" (one.deployment) } { (one.deployment) }
+                        }
+                        div.quiet { (one.local) (here(one.at)) }
+                        div.quiet { "by " (one.rule) }
                     }
                 }
             }

@@ -34,7 +34,10 @@ impl Frame {
                 body data-version=[self.version] data-events={ (root) "api/v1/events" } {
                     a.skip href="#content" { "Skip to the content" }
                     header {
-                        a.brand href={ (root) "./" } { "evenkeel" }
+                        a.brand href={ (root) "./" } {
+                            img src={ (root) (ICON.href()) } alt="" width="22" height="22";
+                            "evenkeel"
+                        }
                         span #live {}
                     }
                     main #content tabindex="-1" { (content) }

@@ -39,6 +39,11 @@
       });
       time.title = `${time.dateTime} · ${here} here`;
     }
+    for (const time of document.querySelectorAll("time.here")) {
+      time.textContent = " · " + new Date(time.dateTime).toLocaleString(undefined, {
+        weekday: "short", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
+      });
+    }
   };
 
   const take = (next) => {

@@ -15,12 +15,11 @@ use hyper::StatusCode;
 use maud::{Markup, html};
 
 use super::answer::Reply;
-use super::{Query, Silent, State};
+use super::{Query, Silent, State, Timelines};
 use crate::keel::deployment::DeploymentId;
+use crate::keel::story::Entry;
 use frame::Frame;
-
-/// Days on a strip.
-const DAYS: u32 = 7;
+use strip::Scale;
 
 /// The fleet, as the query asks for it.
 pub(super) async fn fleet(state: &State, query: Option<&str>) -> Result<Reply, Silent> {
@@ -37,14 +36,10 @@ pub(super) async fn fleet(state: &State, query: Option<&str>) -> Result<Reply, S
     let overview = state.ask(Query::Overview).await?;
     let found = wish.select(&view);
     let shown = fleet::Shown::of(&wish, &found);
-    let mut rows = Vec::new();
-    for one in shown.rows {
-        let id = one.id.clone();
-        let story = state.ask(|reply| Query::Timeline(id, DAYS, reply)).await?;
-        rows.push((*one, story.unwrap_or_default()));
-    }
+    let ids = shown.rows.iter().map(|one| one.id.clone()).collect();
+    let stories = state.ask(|reply| Query::Timelines(ids, strip::DAYS, reply)).await?;
     let frame = Frame { root: "", title: standing::headline(&view), version: Some(version) };
-    let page = fleet::render(&view, &overview, &wish, &shown, &rows);
+    let page = fleet::render(&view, &overview, &wish, &shown, &stories);
     Ok(Reply::html(StatusCode::OK, frame.around(&page)))
 }
 
@@ -58,16 +53,23 @@ pub(super) async fn deployment(state: &State, id: &str) -> Result<Reply, Silent>
         let problem = format!("The desired file names no deployment `{id}`.");
         return Ok(Reply::html(status, fault_in("../", status, &problem)));
     };
-    let ask = |reply| Query::Timeline(id.clone(), DAYS, reply);
-    let story = state.ask(ask).await?.unwrap_or_default();
+    let overview = state.ask(Query::Overview).await?;
+    let ids = [id.clone()].into();
+    let stories = state.ask(|reply| Query::Timelines(ids, strip::DAYS, reply)).await?;
+    let scale = Scale::since(overview.oldest, view.at.0);
+    let strip = strip::Strip { id: &id, story: story(&stories, &id), scale: &scale };
     let links = state.ask(|reply| Query::Reckoning(id.clone(), reply)).await?;
     let mut past = state.history().await?;
     past.retain(|past| past.deployment == id);
     past.sort_by_key(|past| std::cmp::Reverse(past.id));
     let title = format!("{id}: {}", one.synced.reason);
     let frame = Frame { root: "../", title, version: Some(version) };
-    let page = deployment::render(&view, one, &links, &story, &past);
+    let page = deployment::render(&view, one, &links, &strip, &past);
     Ok(Reply::html(StatusCode::OK, frame.around(&page)))
+}
+
+fn story<'a>(stories: &'a Timelines, id: &DeploymentId) -> &'a [Entry] {
+    stories.get(id).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// What went wrong, as a page.

@@ -16,6 +16,11 @@ pub(super) fn when(now: Wall, at: Wall) -> Markup {
     html! { time.rel datetime=(at) title=(at) { (relative(now, at)) } }
 }
 
+/// The place where the script says an instant by the clock of whoever looks.
+pub(super) fn here(at: Wall) -> Markup {
+    html! { time.here datetime=(at) {} }
+}
+
 /// `4m ago`, `in 2h5m`, `now`: no finer than a person needs.
 fn relative(now: Wall, at: Wall) -> String {
     let millis = at.millis().saturating_sub(now.millis());

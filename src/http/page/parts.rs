@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::moment::when;
+use super::moment::{here, when};
 use super::standing::Standing;
 use crate::keel::time::Wall;
 use crate::keel::view::{BudgetView, DeploymentView, NextStep, QueueView};
@@ -27,7 +27,7 @@ pub(super) fn next(one: &DeploymentView, now: Wall) -> Markup {
         strong { (step) }
         @if let Some(at) = one.next.at {
             " " (when(now, at.0))
-            @if let Some(local) = &one.next.at_local { div.quiet { (local) } }
+            @if let Some(local) = &one.next.at_local { div.quiet { (local) (here(at.0)) } }
         }
         @if let Some(queue) = &one.queue { div.quiet { (line(queue, now)) } }
     }
@@ -55,7 +55,7 @@ pub(super) fn budget(budget: &BudgetView, now: Wall) -> Markup {
         }
         @if budget.account_wide { " " span.quiet { "whole account" } }
         @if left == 0 {
-            " " span.quiet {
+            " " span.quiet.until {
                 @match budget.next_allowed {
                     Some(at) => { "next " (when(now, at.0)) }
                     None => { "after the call under way" }

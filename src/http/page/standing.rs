@@ -74,18 +74,13 @@ pub(super) fn counts(view: &View) -> [(Standing, usize); 4] {
     Standing::ALL.map(|one| (one, standings.iter().filter(|it| **it == one).count()))
 }
 
-/// `All 6 deployments are in sync`, `4 of 6 deployments are in sync`: whoever is suspended is not
-/// compared, and counts as neither.
+/// `All in sync`, `2 of 7 not in sync`: whoever is suspended is not compared.
 pub(super) fn headline(view: &View) -> String {
-    let [attention, pending, suspended, rest] = counts(view).map(|(_, count)| count);
-    let compared = view.deployments.len() - suspended;
-    let but = if suspended > 0 { " that are not suspended" } else { "" };
-    match (view.deployments.len(), compared) {
-        (0, _) => "No deployments".to_owned(),
-        (_, 0) => "All deployments are suspended".to_owned(),
-        (1, _) if rest == 1 => "The one deployment is in sync".to_owned(),
-        (1, _) => "The one deployment is not in sync".to_owned(),
-        _ if attention + pending == 0 => format!("All {compared} deployments{but} are in sync"),
-        _ => format!("{rest} of {compared} deployments{but} are in sync"),
+    let [attention, pending, suspended, _] = counts(view).map(|(_, count)| count);
+    match (attention + pending, view.deployments.len()) {
+        (_, 0) => "No deployments".to_owned(),
+        (0, all) if all == suspended => "All suspended".to_owned(),
+        (0, _) => "All in sync".to_owned(),
+        (open, all) => format!("{open} of {all} not in sync"),
     }
 }
