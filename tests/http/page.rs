@@ -86,6 +86,9 @@ async fn a_change_is_told_and_a_stream_ends_with_the_server() {
     let state = Arc::new(state(view()));
     let changes = state.changes.clone();
     let before = changes.number();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut stop = Some(stop);
+    // It listens to the end, which the server's own end brings.
     let client = tokio::task::spawn_blocking(move || {
         let mut socket = std::net::TcpStream::connect(address).unwrap();
         socket.write_all(b"GET /api/v1/events HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
@@ -99,16 +102,16 @@ async fn a_change_is_told_and_a_stream_ends_with_the_server() {
             if told.contains(&format!("id: {before}\n")) && changes.number() == before {
                 changes.publish();
             }
-            if told.contains(&format!("id: {}\n", before + 1)) {
-                return told;
+            if told.contains(&format!("id: {}\n", before + 1))
+                && let Some(stop) = stop.take()
+            {
+                stop.send(()).unwrap();
             }
         }
     });
-    let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(run(listener, state, async { drop(stopped.await) }));
     let told = client.await.unwrap();
     assert!(told.contains("content-type: text/event-stream\r\n"), "{told}");
-    stop.send(()).unwrap();
     server.await.unwrap();
 }
 
