@@ -34,11 +34,11 @@ fn hours_stopped_are_those_that_were_seen_and_cost_the_difference() {
     let mut plant = Plant::new(priced());
     plant.until(24 * HOUR);
     // Seen stopped from 00:16:40 to 08:45:05 and from 17:01:15 to midnight.
-    let seconds = (8 * 3600 + 28 * 60 + 25) + (6 * 3600 + 58 * 60 + 45);
+    let spans = [8 * 3600 + 28 * 60 + 25, 6 * 3600 + 58 * 60 + 45];
     let Overview { oldest, week, month, .. } = overview(&plant.bench);
     assert_eq!(oldest, Some(at(Duration::from_secs(1_000)).wall));
-    assert_eq!(week.time.as_secs(), seconds);
-    assert_eq!(week.saved, Some(seconds * 3_000 / 3_600));
+    assert_eq!(week.time.as_secs(), spans.iter().sum());
+    assert_eq!(week.saved, Some(spans.map(|seconds| seconds * 3_000 / 3_600).iter().sum()));
     assert_eq!(month, week);
 }
 
@@ -97,6 +97,6 @@ fn the_next_changes_come_in_their_order_and_are_ten_at_most() {
     ];
     assert_eq!(said[..4], first);
     assert!(said.is_sorted_by_key(|line| line[..20].to_owned()));
-    assert!(bench.keel.reckoning(&id("c"), bench.now).len() > 0);
+    assert!(!bench.keel.reckoning(&id("c"), bench.now).is_empty());
     assert!(bench.keel.reckoning(&id("nobody"), bench.now).is_empty());
 }
