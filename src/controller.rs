@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::api;
 use crate::clock::Clock;
 use crate::config::Account;
-use crate::http::{Heartbeat, Query};
+use crate::http::{Changes, Heartbeat, Query};
 use crate::keel::call::{Answer, CallId, Outcome};
 use crate::keel::decision::{Decision, Effect, Permit, Released};
 use crate::keel::deployment::AccountId;
@@ -75,6 +75,8 @@ pub struct Controller<L> {
     pub metrics: Arc<Metrics>,
     /// Shows that the loop turns.
     pub heartbeat: Heartbeat,
+    /// Tells those who look that there is something new to see.
+    pub changes: Changes,
     /// What comes in.
     pub inbox: mpsc::UnboundedReceiver<Command>,
     /// For what this loop's own tasks bring back.
@@ -247,6 +249,10 @@ impl<L: Ledger> Controller<L> {
             self.metrics.count(notice);
             telemetry::tell(notice);
         }
+        // An answer of no further consequence shows as an age and a budget, soon enough.
+        if notices.iter().any(|notice| !matches!(notice, Notice::CallEnded { .. })) {
+            self.changes.publish();
+        }
     }
 
     fn perform(&self, effect: Effect) {
@@ -301,10 +307,16 @@ impl<L: Ledger> Controller<L> {
             Query::History(reply) => {
                 let _ = reply.send(self.keel.past().map(PastView::from).collect());
             }
-            Query::Timeline(deployment, days, reply) => {
+            Query::Overview(reply) => {
+                let _ = reply.send(self.keel.overview(self.clock.now()));
+            }
+            Query::Reckoning(deployment, reply) => {
+                let _ = reply.send(self.keel.reckoning(&deployment, self.clock.now()));
+            }
+            Query::Timelines(deployments, days, reply) => {
                 let span = i64::from(days).saturating_mul(DAY_MILLIS);
                 let from = self.clock.now().wall.shifted(-span);
-                let _ = reply.send(self.keel.timeline(&deployment, from));
+                let _ = reply.send(self.keel.timelines(&deployments, from));
             }
             Query::Errand(errand, accepted) => {
                 self.handle(Event::Errand(errand))?;

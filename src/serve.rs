@@ -6,6 +6,7 @@
 //! keep a place only until somebody else needs it.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -13,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -72,7 +73,7 @@ impl Default for Bounds {
 pub struct Hangup;
 
 /// What a handler gives back for a request.
-pub type Reply = Result<Response<Full<Bytes>>, Hangup>;
+pub type Reply<B = Full<Bytes>> = Result<Response<B>, Hangup>;
 
 /// What clients come in by.
 pub trait Door: Send + Sync {
@@ -113,9 +114,11 @@ impl Door for UnixListener {
 /// Serves `listener` until `shutdown` resolves, then lets requests in progress end within
 /// [`Bounds::drain_time`] and returns with every connection closed.
 ///
-/// A handler is cancelled when its client goes away; work that must outlive the client belongs in a
-/// task of its own. Failures of single connections and of accept are never the server's end.
-pub async fn serve<D, H, F>(
+/// A body is asked for more only when its client takes it, and a connection in the middle of one
+/// gives way to a newcomer like an idle one. A handler is cancelled when its client goes away; work
+/// that must outlive the client belongs in a task of its own. Failures of single connections and of
+/// accept are never the server's end.
+pub async fn serve<D, H, F, B>(
     listener: D,
     bounds: Bounds,
     shutdown: impl Future<Output = ()>,
@@ -123,7 +126,8 @@ pub async fn serve<D, H, F>(
 ) where
     D: Door,
     H: Fn(Request<Incoming>, D::Peer) -> F + Send + Sync + 'static,
-    F: Future<Output = Reply> + Send + 'static,
+    F: Future<Output = Reply<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let room = Arc::new(Room::new(bounds.connections.max(1)));
     let handler = Arc::new(handler);
@@ -150,7 +154,7 @@ pub async fn serve<D, H, F>(
     }
 }
 
-async fn connection<S, P, H, F>(
+async fn connection<S, P, H, F, B>(
     stream: S,
     peer: P,
     seat: Seat,
@@ -161,7 +165,8 @@ async fn connection<S, P, H, F>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     P: Copy,
     H: Fn(Request<Incoming>, P) -> F,
-    F: Future<Output = Reply>,
+    F: Future<Output = Reply<B>>,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
 {
     let Seat { permit: _permit, place } = seat;
     let served = Arc::clone(&place);

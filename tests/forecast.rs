@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenkeel::keel::deployment::{DeploymentId, Desired};
+use evenkeel::keel::deployment::{Action, DeploymentId, Desired};
 use evenkeel::keel::finding::warnings;
 use evenkeel::keel::forecast::{Course, Over, forecast};
 use evenkeel::keel::intent::{Intent, Manifest, Wanted};
@@ -141,10 +141,11 @@ fn a_line_for_a_budget_that_an_account_shares() {
     let starts = "account `default`: each Mon-Fri, 20 starts wanted from 08:00 Europe/Berlin on \
                   wait in line, the last until 18:01:40, 10h1m40s later (the limit is 1 start in \
                   1h10s): `d10`, `d11`, `d12` and 17 more; 9 of them never come to their turn, \
-                  as the window ends first: `d21`, `d22`, `d23` and 6 more";
+                  as the window ends first: `d10`, `d11`, `d23` and 6 more, and others on the \
+                  other days";
     let stops = "account `default`: each Mon-Fri, 11 stops wanted from 19:00 Europe/Berlin on wait \
                  in line, the last until Thu 05:01:40, 10h1m40s later (the limit is 1 stop in \
-                 1h10s): `d10`, `d11`, `d12` and 8 more";
+                 1h10s): `d12`, `d13`, `d14` and 8 more, and others on the other days";
     let found = warnings(&fleet, &limits(ScopeMode::Account), from);
     assert_eq!(found.len(), 2, "{found:#?}");
     assert_eq!(found[0], starts);
@@ -154,6 +155,28 @@ fn a_line_for_a_budget_that_an_account_shares() {
         warnings(&fleet, &limits(ScopeMode::Auto), from),
         [format!("should the API count over the whole account (`limits.scope: auto`), {starts}")]
     );
+}
+
+/// The turns of `tests/keel/queue.rs`, from the third day on: it looks two days back.
+#[test]
+fn those_who_get_no_turn_go_first_the_next_day() {
+    let shared = Arc::new(schedule("UTC", &[("", "08:00-12:00")]));
+    let fleet = (1..=10).map(|number| (format!("d{number:02}"), shared.clone()));
+    let (from, until) = (at("2026-11-25T00:00:00Z"), at("2026-11-28T00:00:00Z"));
+    let steps = forecast(&manifest(fleet), &Limits::default(), Over::Account, from, until);
+    let mut sent: Vec<_> = steps
+        .iter()
+        .filter(|step| step.action == Action::Start)
+        .filter_map(|step| match step.course {
+            Course::Sent(at) => Some((at, step.deployment.to_string())),
+            Course::Skipped { .. } => None,
+        })
+        .collect();
+    sent.sort();
+    let sent: Vec<_> = sent.iter().map(|(_, name)| &**name).collect();
+    let turns =
+        [["d09", "d10", "d01", "d02"], ["d03", "d04", "d05", "d06"], ["d07", "d08", "d09", "d10"]];
+    assert_eq!(sent, turns.concat());
 }
 
 #[test]

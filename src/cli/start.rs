@@ -14,10 +14,10 @@ use super::global::{Global, Settable};
 use super::socket::{self, Socket};
 use crate::api;
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{self, Admin, Settings};
 use crate::controller::{Access, Command, Controller};
 use crate::desired::Desired;
-use crate::http::{self, Heartbeat};
+use crate::http::{self, Changes, Heartbeat, admin::Gate};
 use crate::keel::deployment::AccountId;
 use crate::keel::history::History;
 use crate::keel::notice::chain;
@@ -116,13 +116,16 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
         .map_err(|error| Failure::because("cannot set the metrics up", error))?;
     let metrics = Arc::new(metrics);
     let heartbeat = Heartbeat::new(now.mono);
+    let changes = Changes::new(now.mono);
     let (outbox, inbox) = mpsc::unbounded_channel();
     let (ask, queries) = mpsc::channel(QUERIES_MAX);
     let endpoint = if serve {
         let state = http::State {
+            gate: gate(&settings.admin)?,
             queries: ask,
             patience: http::PATIENCE,
             heartbeat: heartbeat.clone(),
+            changes: changes.clone(),
             now: {
                 let clock = clock.clone();
                 Box::new(move || clock.now().mono)
@@ -131,7 +134,9 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
         };
         let state = Arc::new(state);
         let mut endpoint = listen(&settings.listen, state.clone()).await?;
-        endpoint.offer(&settings.state_dir, state);
+        if settings.admin.socket {
+            endpoint.offer(&settings.state_dir, state);
+        }
         endpoint
     } else {
         Endpoint::default()
@@ -143,6 +148,7 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
         access,
         metrics,
         heartbeat,
+        changes,
         inbox,
         queries,
         outbox: outbox.clone(),
@@ -176,6 +182,17 @@ fn access(settings: &Settings, ledger: &str) -> Result<BTreeMap<AccountId, Acces
         Ok((id.clone(), Access { client: Arc::new(client), account: account.clone() }))
     };
     settings.accounts.iter().map(one).collect()
+}
+
+/// Who may change something over HTTP. A token that is no good is a fault now, and not when it is
+/// needed.
+fn gate(admin: &Admin) -> Result<Gate, Failure> {
+    let Some(file) = admin.token_file.clone() else {
+        return Ok(Gate::new(admin.max_duration, None));
+    };
+    let fault = |fault| Failure::new(format!("cannot use `admin.token_file`: {fault}"));
+    config::token(&file).map_err(fault)?;
+    Ok(Gate::new(admin.max_duration, Some(Arc::new(move || config::token(&file)))))
 }
 
 async fn listen(address: &str, state: Arc<http::State>) -> Result<Endpoint, Failure> {

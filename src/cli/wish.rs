@@ -4,14 +4,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::daemon::{DaemonArgs, reachable};
 use super::exit::{Exit, Failure};
 use super::global::{Global, Settable};
 use super::output::{self, Format};
 use super::socket;
+use crate::config;
 use crate::keel::deployment::{DeploymentId, Desired};
 use crate::keel::time::parse_duration;
 use crate::keel::view::{DeploymentView, NextView};
@@ -25,6 +28,12 @@ pub struct AskArgs {
     /// Who asks, beside the user that the system names
     #[arg(long = "as", value_name = "NAME")]
     pub name: Option<String>,
+    /// File with the token of `admin.token_file`; asks over TCP then, and not at the socket
+    #[arg(long, value_name = "FILE", env = "EVENKEEL_TOKEN_FILE", conflicts_with = "socket")]
+    pub token_file: Option<PathBuf>,
+    /// Where the daemon is
+    #[command(flatten)]
+    pub daemon: DaemonArgs,
     /// The daemon's socket [default: admin.sock in the state directory]
     #[arg(long, value_name = "FILE", env = "EVENKEEL_SOCKET")]
     pub socket: Option<PathBuf>,
@@ -209,19 +218,24 @@ async fn post<T: DeserializeOwned>(
     path: &str,
     body: &Body<'_>,
 ) -> Result<T, Failure> {
-    let socket = socket(global, ask)?;
-    let shown = socket.display();
+    let (client, url, shown) = way(global, ask)?;
     let unreachable = |error| {
         Failure::because(
             format!(
                 "no daemon answers at {shown}; is `evenkeel run` running, and may you write to its \
-                 socket? `--socket` or `--state-dir` names another place"
+                 socket? `--socket` or `--state-dir` names another place, `--token-file` goes by TCP"
             ),
             error,
         )
     };
-    let client = crate::api::local_client(&socket, PATIENCE).map_err(unreachable)?;
-    let request = client.post(format!("http://localhost{path}")).json(body);
+    let request = client.map_err(unreachable)?.post(format!("{url}{path}")).json(body);
+    let request = match &ask.token_file {
+        Some(file) => {
+            let token = config::token(file).map_err(Failure::new)?;
+            request.bearer_auth(token.expose_secret())
+        }
+        None => request,
+    };
     let answer = request.send().await.map_err(unreachable)?;
     let code = answer.status().as_u16();
     let text = answer.text().await.map_err(unreachable)?;
@@ -233,6 +247,31 @@ async fn post<T: DeserializeOwned>(
     }
     serde_json::from_str(&text)
         .map_err(|error| Failure::because("the daemon's answer is not understood", error))
+}
+
+/// By what to ask, the beginning of the URL, and what that is for people.
+type Way = (reqwest::Result<reqwest::Client>, String, String);
+
+fn way(global: &Global, ask: &AskArgs) -> Result<Way, Failure> {
+    if ask.token_file.is_none() {
+        let socket = socket(global, ask)?;
+        let client = crate::api::local_client(&socket, PATIENCE);
+        return Ok((client, "http://localhost".to_owned(), socket.display().to_string()));
+    }
+    let address = reachable(&ask.daemon.address(global)?);
+    if !is_loopback(&address) {
+        return Err(Failure::new(format!(
+            "the token would cross the network to {address} in the clear; ask on the daemon's own \
+             machine, or through a proxy with TLS: curl -H \"Authorization: Bearer $TOKEN\" …"
+        )));
+    }
+    Ok((crate::api::plain_client(PATIENCE), format!("http://{address}"), address))
+}
+
+fn is_loopback(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let ip = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || ip.is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 fn socket(global: &Global, ask: &AskArgs) -> Result<PathBuf, Failure> {

@@ -67,7 +67,11 @@ impl Account {
 }
 
 impl SecretSource {
-    fn read(&self) -> Result<SecretString, CredentialsError> {
+    /// Reads it as it is now.
+    ///
+    /// # Errors
+    /// Why it is not to be had; never what it is.
+    pub fn read(&self) -> Result<SecretString, CredentialsError> {
         match self {
             Self::Env(name) => match std::env::var(name) {
                 Ok(text) if !text.is_empty() => Ok(text.into()),

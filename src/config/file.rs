@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::{self, Partials};
+use super::admin::{self, Admin};
 use crate::keel::policy::{Limit, NewLedger, Policy, ScopeMode};
 use crate::keel::time::{format_duration, parse_duration};
 use crate::yaml::{Faults, Fields, Node};
@@ -18,6 +19,7 @@ pub(super) struct File {
     pub(super) listen: Option<String>,
     pub(super) timeout: Option<Duration>,
     pub(super) accounts: Partials,
+    pub(super) admin: Admin,
     pub(super) policy: Policy,
 }
 
@@ -43,6 +45,7 @@ pub(super) fn read(root: Option<&Node>, beside: &Path, faults: &mut Faults) -> F
     file.timeout = observe(fields.section("observe", faults), &mut file.policy, faults);
     act(fields.section("act", faults), &mut file.policy, faults);
     guards(fields.section("guards", faults), &mut file.policy, faults);
+    file.admin = admin::read(fields.section("admin", faults), beside, faults);
     fields.finish(faults);
     file
 }
@@ -59,7 +62,7 @@ pub(super) fn address(text: &str) -> Result<(), String> {
     if host.is_empty() { Err(bad()) } else { Ok(()) }
 }
 
-fn path(node: &Node, beside: &Path) -> Result<PathBuf, String> {
+pub(super) fn path(node: &Node, beside: &Path) -> Result<PathBuf, String> {
     Ok(beside.join(node.word()?))
 }
 
@@ -68,7 +71,7 @@ fn duration(node: &Node) -> Result<Duration, String> {
 }
 
 /// A duration that is more than nothing.
-fn span(node: &Node) -> Result<Duration, String> {
+pub(super) fn span(node: &Node) -> Result<Duration, String> {
     match duration(node)? {
         Duration::ZERO => Err("must be longer than nothing".to_owned()),
         span => Ok(span),
@@ -76,7 +79,7 @@ fn span(node: &Node) -> Result<Duration, String> {
 }
 
 /// Puts a value over its default, if there is one.
-fn set<T>(target: &mut T, value: Option<T>) {
+pub(super) fn set<T>(target: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *target = value;
     }

@@ -1,10 +1,12 @@
 //! The configuration: flags over environment over file over defaults, to each adapter's options.
 
 mod account;
+mod admin;
 mod file;
 mod secrets;
 
 pub use account::{Account, CredentialsError, SecretSource};
+pub use admin::{Admin, token};
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -59,6 +61,8 @@ pub struct Settings {
     pub listen: String,
     /// The accounts.
     pub accounts: BTreeMap<AccountId, Account>,
+    /// Who may change something in the running daemon.
+    pub admin: Admin,
     /// The keel's rules.
     pub policy: Policy,
     /// How long a call may take.
@@ -142,6 +146,7 @@ impl Settings {
             state_dir: state_dir.unwrap_or_else(|| USUAL_STATE_DIR.into()),
             listen,
             accounts,
+            admin: file.admin,
             policy,
             timeout: file.timeout.unwrap_or(USUAL_TIMEOUT),
             warnings,

@@ -4,7 +4,7 @@
 use crate::yaml::{Entry, Kind, Node, Place, Source};
 
 /// What credentials stand behind.
-const KEYS: [&str; 2] = ["key", "secret"];
+const KEYS: [&str; 3] = ["key", "secret", "token"];
 
 /// What tells where a credential is instead.
 const SOURCES: [&str; 2] = ["env", "file"];

@@ -1,17 +1,24 @@
-//! What changes something: temporary wishes, and reads that come sooner. Only over a Unix socket,
-//! which the file's mode keeps to the daemon's own user.
+//! What changes something: temporary wishes, and reads that come sooner. Over a Unix socket, which
+//! the file's mode keeps to the daemon's own user; over TCP only with a token.
 
+use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, ORIGIN, RETRY_AFTER};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use hyper::header::{
+    ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER,
+    WWW_AUTHENTICATE,
+};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use subtle::ConstantTimeEq as _;
 use tokio::net::UnixListener;
 
-use super::answer::{Kind, Reply};
+use super::answer::{self, Kind, Reply};
 use super::{Query, Silent, State, not_named, route};
 use crate::keel::deployment::{DeploymentId, Desired};
 use crate::keel::temporary::{Errand, Want};
@@ -28,16 +35,42 @@ const BODY_TIME: Duration = Duration::from_secs(5);
 /// The longest reason or name, in characters.
 const TEXT_MAX: usize = 200;
 
-/// The longest override: what is to hold for longer belongs into the desired file.
-pub const LASTS_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
-
 /// Requests at once, and the pause after which there is one more.
 const BURST: u32 = 10;
 const REFILL: Duration = Duration::from_secs(2);
 
+/// Gives the token as it is now, or says why there is none. May wait for a disk.
+pub type Token = Arc<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
+
+/// Who may change something, and how much.
+pub struct Gate {
+    /// The longest override: what is to hold for longer belongs into the desired file.
+    pub lasts_max: Duration,
+    /// What lets somebody in over TCP; `None`: nothing does.
+    pub token: Option<Token>,
+    /// Apart, so that nobody without the token, and nobody with it, shuts out the others.
+    local: Bucket,
+    accepted: Bucket,
+    refused: Bucket,
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").field("lasts_max", &self.lasts_max).finish_non_exhaustive()
+    }
+}
+
+impl Gate {
+    /// Nobody has come yet.
+    pub fn new(lasts_max: Duration, token: Option<Token>) -> Self {
+        let [local, accepted, refused] = std::array::from_fn(|_| Bucket::default());
+        Self { lasts_max, token, local, accepted, refused }
+    }
+}
+
 /// A request that changes something.
 #[derive(Debug)]
-enum Target<'a> {
+pub(super) enum Target<'a> {
     Override(&'a str),
     Suspend(&'a str),
     Resume(&'a str),
@@ -45,7 +78,7 @@ enum Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    fn of(path: &'a str) -> Option<Self> {
+    pub(super) fn of(path: &'a str) -> Option<Self> {
         if path == "/api/v1/sync" {
             return Some(Self::Sync(None));
         }
@@ -81,6 +114,12 @@ struct Body {
 #[derive(Debug)]
 struct Bucket(Mutex<(u32, Option<Mono>)>);
 
+impl Default for Bucket {
+    fn default() -> Self {
+        Self(Mutex::new((BURST, None)))
+    }
+}
+
 impl Bucket {
     /// Takes one, or says after how long there is one.
     fn take(&self, now: Mono) -> Result<(), Duration> {
@@ -105,9 +144,8 @@ pub async fn run(
     name: fn(u32) -> Option<String>,
     shutdown: impl Future<Output = ()>,
 ) {
-    let bucket = Arc::new(Bucket(Mutex::new((BURST, None))));
     let handler = move |request: Request<Incoming>, user: Option<u32>| {
-        let (state, bucket) = (Arc::clone(&state), Arc::clone(&bucket));
+        let state = Arc::clone(&state);
         async move {
             let path = request.uri().path().to_owned();
             let Some(target) = Target::of(&path) else {
@@ -117,10 +155,67 @@ pub async fn run(
                 Some(user) => name(user).unwrap_or_else(|| format!("uid {user}")),
                 None => "somebody".to_owned(),
             };
-            Ok(answer(&state, &bucket, &target, request, &who).await)
+            Ok(answer(&state, &state.gate.local, &target, request, &who).await)
         }
     };
     serve(listener, Bounds::default(), shutdown, handler).await;
+}
+
+/// Answers one that came over TCP, from `peer`.
+pub(super) async fn over_tcp(
+    state: &State,
+    target: &Target<'_>,
+    request: Request<Incoming>,
+    peer: IpAddr,
+) -> Response<answer::Body> {
+    let refuse = |status, fault: &str| Reply::fault(Kind::Json, status, fault).into_response(false);
+    let Some(token) = &state.gate.token else {
+        let fault = "nothing is changed over TCP: use `evenkeel override` and the like beside the \
+                     daemon, or set `admin.token_file`";
+        return refuse(StatusCode::FORBIDDEN, fault);
+    };
+    let token = Arc::clone(token);
+    let token = match tokio::task::spawn_blocking(move || token()).await {
+        Ok(Ok(token)) => token,
+        Ok(Err(fault)) => return refuse(StatusCode::SERVICE_UNAVAILABLE, &fault),
+        Err(_) => return refuse(StatusCode::SERVICE_UNAVAILABLE, "the token cannot be read"),
+    };
+    if bears(request.headers(), &token) {
+        let who = format!("token from {}", peer.to_canonical());
+        return answer(state, &state.gate.accepted, target, request, &who).await;
+    }
+    if let Err(wait) = state.gate.refused.take((state.now)()) {
+        return too_many(wait);
+    }
+    let fault = "the token is missing or wrong; send `Authorization: Bearer TOKEN`";
+    let challenge = HeaderValue::from_static("Bearer realm=\"evenkeel\"");
+    with(refuse(StatusCode::UNAUTHORIZED, fault), WWW_AUTHENTICATE, challenge)
+}
+
+/// Whether a request has the token. How long that takes tells nothing but the token's length.
+fn bears(headers: &HeaderMap, token: &SecretString) -> bool {
+    let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+    let scheme = b"bearer ";
+    let (head, given) = given.split_at(given.len().min(scheme.len()));
+    head.eq_ignore_ascii_case(scheme)
+        && bool::from(given.trim_ascii().ct_eq(token.expose_secret().as_bytes()))
+}
+
+fn with(
+    mut response: Response<answer::Body>,
+    name: HeaderName,
+    value: HeaderValue,
+) -> Response<answer::Body> {
+    response.headers_mut().insert(name, value);
+    response
+}
+
+fn too_many(wait: Duration) -> Response<answer::Body> {
+    let seconds = wait.as_millis().div_ceil(1000).max(1);
+    let fault = format!("too many requests that change something; again in {seconds} s");
+    let reply = Reply::fault(Kind::Json, StatusCode::TOO_MANY_REQUESTS, &fault);
+    let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+    with(reply.into_response(false), RETRY_AFTER, seconds.into())
 }
 
 /// Why a request is refused.
@@ -132,25 +227,18 @@ async fn answer(
     target: &Target<'_>,
     request: Request<Incoming>,
     who: &str,
-) -> Response<Full<Bytes>> {
+) -> Response<answer::Body> {
     if let Err(wait) = bucket.take((state.now)()) {
-        let seconds = wait.as_millis().div_ceil(1000).max(1);
-        let fault = format!("too many requests that change something; again in {seconds} s");
-        let reply = Reply::fault(Kind::Json, StatusCode::TOO_MANY_REQUESTS, &fault);
-        let mut response = reply.into_response(false);
-        if let Ok(seconds) = HeaderValue::from_str(&seconds.to_string()) {
-            response.headers_mut().insert(RETRY_AFTER, seconds);
-        }
-        return response;
+        return too_many(wait);
     }
     let method = request.method().clone();
     let reply = match attempt(state, target, request, who).await {
         Ok(reply) => reply,
         Err((status, fault)) => Reply::fault(Kind::Json, status, &fault),
     };
-    let mut response = reply.into_response(method == Method::HEAD);
+    let response = reply.into_response(method == Method::HEAD);
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        return with(response, ALLOW, HeaderValue::from_static("POST"));
     }
     response
 }
@@ -176,7 +264,9 @@ async fn attempt(
     if let Some(id) = target.id().filter(|id| view.deployment(id).is_none()) {
         return Ok(not_named(id));
     }
-    let errand = errand(target, body, who).map_err(|fault| (StatusCode::BAD_REQUEST, fault))?;
+    let lasts_max = state.gate.lasts_max;
+    let errand =
+        errand(target, body, who, lasts_max).map_err(|fault| (StatusCode::BAD_REQUEST, fault))?;
     state.ask(|done| Query::Errand(errand, done)).await.map_err(silent)?;
     let view = state.view().await.map_err(silent)?;
     Ok(match target.id() {
@@ -245,14 +335,19 @@ async fn read(body: Incoming) -> Result<Body, Refused> {
     })
 }
 
-fn errand(target: &Target<'_>, body: Body, who: &str) -> Result<Errand, String> {
+fn errand(
+    target: &Target<'_>,
+    body: Body,
+    who: &str,
+    lasts_max: Duration,
+) -> Result<Errand, String> {
     let Body { state, r#for: lasts, reason, r#as: name } = body;
     let by: Arc<str> = match line("as", name)? {
         Some(name) => format!("{name} ({who})").into(),
         None => who.into(),
     };
     let reason = line("reason", reason)?;
-    let lasts = lasts.map(|lasts| duration(&lasts)).transpose()?;
+    let lasts = lasts.map(|lasts| duration(&lasts, lasts_max)).transpose()?;
     let takes = |fits: bool, what: &str| if fits { Ok(()) } else { Err(what.to_owned()) };
     match target {
         Target::Override(id) => {
@@ -281,10 +376,10 @@ fn errand(target: &Target<'_>, body: Body, who: &str) -> Result<Errand, String> 
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+fn duration(text: &str, lasts_max: Duration) -> Result<Duration, String> {
     let lasts = parse_duration(text).map_err(|fault| format!("`for`: {fault}"))?;
-    if lasts.is_zero() || LASTS_MAX < lasts {
-        let most = format_duration(LASTS_MAX);
+    if lasts.is_zero() || lasts_max < lasts {
+        let most = format_duration(lasts_max);
         let fault = "must be more than nothing and at most";
         return Err(format!(
             "`for` {fault} {most}; what is to hold for longer belongs into the \

@@ -141,6 +141,26 @@ impl Last {
     }
 }
 
+/// The last notes about a deployment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standing<'a> {
+    /// Of what was wanted; while it was not in the desired file, that it had left.
+    pub wanted: Option<&'a (Stamp, Note)>,
+    /// Of what was seen.
+    pub seen: Option<&'a (Stamp, Note)>,
+}
+
+impl<'a> Standing<'a> {
+    /// Takes in a later note about the same deployment.
+    pub const fn take(&mut self, one: &'a (Stamp, Note)) {
+        match one.1 {
+            Note::Wanted { .. } => self.wanted = Some(one),
+            Note::Seen { .. } => self.seen = Some(one),
+            Note::Left { .. } => *self = Self { wanted: Some(one), seen: None },
+        }
+    }
+}
+
 /// The notes that are kept, and what they add up to.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Chronicle {
@@ -157,9 +177,27 @@ impl fmt::Debug for Chronicle {
 }
 
 impl Chronicle {
+    /// All notes that are kept, oldest first.
+    pub fn notes(&self) -> impl Iterator<Item = &(Stamp, Note)> {
+        self.notes.iter()
+    }
+
     /// The notes about a deployment, oldest first.
     pub fn of(&self, deployment: &DeploymentId) -> impl Iterator<Item = &(Stamp, Note)> {
         self.notes.iter().filter(move |(_, note)| note.deployment() == deployment)
+    }
+
+    /// What stood of a deployment by the notes about it that are `known`.
+    pub fn standing(
+        &self,
+        deployment: &DeploymentId,
+        known: impl Fn(Wall) -> bool,
+    ) -> Standing<'_> {
+        let mut standing = Standing::default();
+        for one in self.of(deployment).filter(|(stamp, _)| known(stamp.wall)) {
+            standing.take(one);
+        }
+        standing
     }
 
     /// Whether a deployment that is to be running by `by` has followed its schedule since before
@@ -265,9 +303,8 @@ impl Reconciler {
     pub(super) fn note_who_left(&mut self, now: Now, decision: &mut Decision) {
         let left = self.history.chronicle.others(|id| self.members.contains_key(id));
         for deployment in left {
-            let record = Record::Noted { at: now.into(), note: Note::Left { deployment } };
-            self.history.apply(&record);
-            decision.record(record);
+            let note = Note::Left { deployment };
+            self.remember(Record::Noted { at: now.into(), note }, decision);
         }
     }
 }

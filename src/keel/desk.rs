@@ -94,7 +94,7 @@ impl Desk<'_> {
             Need::Nothing => Turn::Look,
         };
         self.account.schedule(member, at.map(|at| (at.max(soonest), turn)));
-        self.account.expect(member, edge.map(|edge| edge.max(soonest)));
+        self.account.expect(member, edge);
     }
 
     /// Time may have changed what the file asks for.

@@ -60,6 +60,8 @@ pub enum Instead {
         last: Wall,
         /// Those that are never sent, as the opposite is wanted before their turn.
         never: Vec<DeploymentId>,
+        /// Whether these are others on other days, as they take turns.
+        others: bool,
     },
 }
 
@@ -191,12 +193,13 @@ impl Scene<'_> {
             account: line[0].account.clone(),
             last: line.iter().filter_map(sent).max().unwrap_or(line[0].wanted),
             never: never.map(|step| step.deployment.clone()).collect(),
+            others: false,
         };
         let Some(mut finding) = self.finding(&line[..1], instead) else { return };
         finding.deployments = line.iter().map(|step| step.deployment.clone()).collect();
         finding.schedule = None;
         match findings.iter_mut().find(|known| known.is_like(&finding)) {
-            Some(known) => known.wanted.times.extend(finding.wanted.times),
+            Some(known) => known.join(finding),
             None => findings.push(finding),
         }
     }
@@ -240,16 +243,26 @@ impl Finding {
         until.since(self.wanted.first())
     }
 
-    /// Whether it is the same thing on another day.
+    /// Whether it is the same thing on another day, if not of the same deployments.
     fn is_like(&self, other: &Self) -> bool {
-        let never = |one: &Self| match &one.instead {
-            Instead::Late(_) | Instead::Never { .. } => Vec::new(),
-            Instead::Line { never, account: _, last: _ } => never.clone(),
+        let line = |one: &Self| match &one.instead {
+            Instead::Late(_) | Instead::Never { .. } => None,
+            Instead::Line { account, never, .. } => Some((account.clone(), never.len())),
         };
         let time = |one: &Self| local(&one.wanted.zone, one.wanted.first()).time();
-        (&self.deployments, self.action, self.delay(), never(self), time(self))
-            == (&other.deployments, other.action, other.delay(), never(other), time(other))
+        let what = |one: &Self| (one.deployments.len(), one.action, one.delay());
+        (what(self), line(self), time(self)) == (what(other), line(other), time(other))
             && self.wanted.zone == other.wanted.zone
+    }
+
+    /// Takes in what is like it.
+    fn join(&mut self, other: Self) {
+        self.wanted.times.extend(other.wanted.times);
+        if let (Instead::Line { never, others, .. }, Instead::Line { never: other_never, .. }) =
+            (&mut self.instead, &other.instead)
+        {
+            *others |= never != other_never || self.deployments != other.deployments;
+        }
     }
 }
 
@@ -263,7 +276,7 @@ impl fmt::Display for Finding {
         let calls = if requests == 1 { action.to_owned() } else { format!("{action}s") };
         let limit = format!("the limit is {requests} {calls} in {hold}");
         let names = names(&self.deployments);
-        if let Instead::Line { account, last, never } = &self.instead {
+        if let Instead::Line { account, last, never, others } = &self.instead {
             let last = clock_beside(zone, *last, first);
             let count = self.deployments.len();
             write!(
@@ -275,16 +288,17 @@ impl fmt::Display for Finding {
                 Action::Start => "the window ends",
                 Action::Stop => "the next window begins",
             };
-            return match never.as_slice() {
-                [] => Ok(()),
-                [one] => write!(f, "; `{one}` never comes to its turn, as {ends} first"),
+            match never.as_slice() {
+                [] => (),
+                [one] => write!(f, "; `{one}` never comes to its turn, as {ends} first")?,
                 never => write!(
                     f,
                     "; {} of them never come to their turn, as {ends} first: {}",
                     never.len(),
                     self::names(never)
-                ),
-            };
+                )?,
+            }
+            return f.write_str(if *others { ", and others on the other days" } else { "" });
         }
         write!(f, "{names}")?;
         if let Some(schedule) = &self.schedule {

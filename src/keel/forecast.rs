@@ -11,9 +11,10 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::calendar::{self, Calendar};
-use super::call::Method;
+use super::call::{CallId, Method};
 use super::deployment::{AccountId, Action, DeploymentId, Desired};
 use super::intent::{Intent, Manifest, Rule};
+use super::line::Place;
 use super::policy::Limits;
 use super::time::Wall;
 use super::timeline::Change;
@@ -118,17 +119,21 @@ struct Group<'a> {
     /// The state that each is in, where it is known.
     states: Vec<Option<Desired>>,
     /// The step that each waits for.
-    waits: Vec<Option<(Action, Place)>>,
+    waits: Vec<Option<(Action, Waiting)>>,
+    /// Which of the calls was the last of each.
+    served: Vec<Option<CallId>>,
+    /// The number of the next call.
+    next: CallId,
     lines: [Line; 2],
     steps: Vec<Step>,
 }
 
-/// A place in a line: the deadline, since when, who, and for which step.
-type Place = (Wall, Wall, usize, usize);
+/// The daemon's place in a line, who, and for which step.
+type Waiting = (Place, usize, usize);
 
 /// Those who wait for a call, and what was sent of late.
 struct Line {
-    waiting: BTreeSet<Place>,
+    waiting: BTreeSet<Waiting>,
     sent: VecDeque<Wall>,
     requests: usize,
     hold: Duration,
@@ -165,6 +170,8 @@ impl<'a> Group<'a> {
             coming: wishers.iter().enumerate().filter_map(first).collect(),
             states: vec![None; wishers.len()],
             waits: vec![None; wishers.len()],
+            served: vec![None; wishers.len()],
+            next: CallId(1),
             lines: [Method::Start, Method::Stop].map(|method| Line::new(limits, method)),
             steps: Vec::new(),
         }
@@ -201,14 +208,15 @@ impl<'a> Group<'a> {
             let line = &mut self.lines[index_of(action)];
             line.waiting.remove(&place);
             let course = Course::Skipped { revoked: *at, allowed: line.allowed() };
-            self.steps[place.3].course = course;
+            self.steps[place.2].course = course;
         }
         // Before its first change, it is taken to be as it was wanted.
         if self.states[who] == Some(*desired) {
             return;
         }
         let action = desired.action();
-        let place = (deadline(wisher.intent, *at, *desired, rule), *at, who, self.steps.len());
+        let by = deadline(wisher.intent, *at, *desired, rule);
+        let place = (Place::new(by, *at, self.served[who]), who, self.steps.len());
         self.lines[index_of(action)].waiting.insert(place);
         self.waits[who] = Some((action, place));
         self.states[who] = Some(desired.opposite());
@@ -226,9 +234,11 @@ impl<'a> Group<'a> {
     fn send(&mut self, action: Action, now: Wall) {
         let line = &mut self.lines[index_of(action)];
         while line.allowed() <= now
-            && let Some((_, _, who, step)) = line.waiting.pop_first()
+            && let Some((_, who, step)) = line.waiting.pop_first()
         {
             line.send(now);
+            self.served[who] = Some(self.next);
+            self.next.0 += 1;
             self.waits[who] = None;
             self.states[who] = Some(action.leads_to());
             self.steps[step].course = Course::Sent(now);
@@ -236,12 +246,12 @@ impl<'a> Group<'a> {
     }
 }
 
-/// By when a start is to be done, if that matters: it gets the daemon's place in the line.
-fn deadline(intent: &Intent, at: Wall, desired: Desired, rule: &Rule) -> Wall {
+/// By when a start is to be done, if that matters.
+fn deadline(intent: &Intent, at: Wall, desired: Desired, rule: &Rule) -> Option<Wall> {
     let ready = intent.schedule().is_some_and(|schedule| schedule.ready);
     match (desired, rule) {
-        (Desired::Running, Rule::Schedule { .. }) if ready => at,
-        (Desired::Running | Desired::Stopped, _) => Wall::from_millis(i64::MAX),
+        (Desired::Running, Rule::Schedule { .. }) if ready => Some(at),
+        (Desired::Running | Desired::Stopped, _) => None,
     }
 }
 

@@ -41,7 +41,7 @@ impl Reconciler {
             let same = held.as_ref().is_some_and(|hold| hold.change == change);
             let told = same && self.holding.told;
             self.holding = Holding { told, ..holding };
-            if !same || taken_back {
+            if held.as_ref().is_none_or(|hold| hold.change != change || hold.stops != stops) {
                 let at = held.filter(|_| same).map_or(now.into(), |hold| hold.at);
                 let hold = Hold { at, change, stops };
                 self.remember(Record::Guard(Guarded::Held(hold)), decision);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::call::Fate;
+use super::call::{CallId, Fate};
 use super::decision::Decision;
 use super::deployment::{AccountId, Action, DeploymentId};
 use super::desk::Desk;
@@ -16,17 +16,22 @@ use super::record::{Record, Stamp};
 use super::time::{Mono, Now, Wall};
 
 /// A place in a line. Whoever has a deadline goes first, the earliest of them before the others;
-/// then whoever has been waiting for longest.
+/// then whoever has been waiting for longest; then whoever was served longest ago, so that those
+/// who want the same thing every day take turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     deadline: Wall,
     since: Wall,
+    served: Option<CallId>,
 }
 
 impl Place {
-    /// Waiting since then, and to be served by then, if that matters.
-    pub fn new(deadline: Option<Wall>, since: Wall) -> Self {
-        Self { deadline: deadline.unwrap_or(Wall::from_millis(i64::MAX)), since }
+    /// To be served by `deadline`, or waiting since `since`; `served` is the number of the last
+    /// start or stop. A deadline stands for the waiting, too: how early it had to join for the
+    /// time that its start takes gives it no right over the others.
+    pub fn new(deadline: Option<Wall>, since: Wall, served: Option<CallId>) -> Self {
+        let since = deadline.unwrap_or(since);
+        Self { deadline: deadline.unwrap_or(Wall::from_millis(i64::MAX)), since, served }
     }
 }
 
@@ -169,13 +174,13 @@ impl Desk<'_> {
     fn place(&self, member: &Member, action: Action) -> Place {
         let joined = self.history.waits(&member.id).map_or(self.now.wall, |(_, at)| at.wall);
         let since = member.resolved.since.unwrap_or(joined);
-        let last = self.history.last_act(&member.id).filter(|last| last.action == action);
-        let tried = last
-            .and_then(|last| last.settled)
-            .filter(|(at, fate)| *fate != Fate::NeverLeft && since <= at.wall);
-        match tried {
-            Some((at, _)) => Place::new(None, at.wall),
-            None => Place::new(member.resolved.ready_by, since),
+        let last = self.history.last_act(&member.id);
+        let last = last.filter(|last| last.settled.is_none_or(|(_, fate)| fate != Fate::NeverLeft));
+        let served = last.map(|last| last.id);
+        let settled = last.filter(|last| last.action == action).and_then(|last| last.settled);
+        match settled.filter(|(at, _)| since <= at.wall) {
+            Some((at, _)) => Place::new(None, at.wall, served),
+            None => Place::new(member.resolved.ready_by, since, served),
         }
     }
 }

@@ -25,6 +25,7 @@ mod listing;
 pub mod member;
 pub mod message;
 pub mod notice;
+pub mod overview;
 pub mod plan;
 pub mod policy;
 mod recall;

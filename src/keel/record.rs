@@ -118,7 +118,8 @@ pub enum Record {
 }
 
 impl Record {
-    /// Whether forgetting it could let a call out that it holds back.
+    /// Whether forgetting it could let a call out that it holds back, or bring back a hold that the
+    /// desired file, which is kept after it, no longer speaks of.
     pub fn holds_back(&self) -> bool {
         match self {
             Self::Started { .. }
@@ -126,14 +127,13 @@ impl Record {
             | Self::Reserved { .. }
             | Self::Settled { fate: Fate::Answered { code: 429, .. }, .. }
             | Self::Widened { .. }
-            | Self::Guard(Guarded::Held(_))
+            | Self::Guard(_)
             | Self::Wish(_)
             | Self::Tally(_)
             | Self::Carried(_) => true,
             Self::Settled { .. }
             | Self::Reversed { .. }
             | Self::Forgiven { .. }
-            | Self::Guard(Guarded::Released { .. })
             | Self::Line(_)
             | Self::Past(_)
             | Self::Noted { .. } => false,

@@ -229,23 +229,28 @@ fn next(
     list: Option<Mono>,
     now: Now,
 ) -> NextView {
-    let when = |at| Some(Time(now.wall_at(at)));
-    let step = |action| match action {
-        Action::Start => NextStep::Start,
-        Action::Stop => NextStep::Stop,
+    let act = |action, at: Option<Mono>| {
+        let at = at.map(|at| now.wall_at(at));
+        let step = match action {
+            Action::Start => NextStep::Start,
+            Action::Stop => NextStep::Stop,
+        };
+        let at_local = at.map(|at| at.local(member.intent.clock()));
+        NextView { step, at: at.map(Time), at_local }
     };
     if let Some(line) = line.filter(|line| line.position > 1) {
-        return NextView { step: step(line.action), at: line.eta.and_then(when) };
+        return act(line.action, line.eta);
     }
     match judgement.need {
-        Need::Wait(action, until) => NextView { step: step(action), at: until.and_then(when) },
-        Need::Act(action) => NextView { step: step(action), at: Some(Time(now.wall)) },
+        Need::Wait(action, until) => act(action, until),
+        Need::Act(action) => act(action, Some(now.mono)),
         Need::Nothing if member.acting.is_some() || member.reading.is_some() => {
-            NextView { step: NextStep::Answer, at: None }
+            NextView { step: NextStep::Answer, at: None, at_local: None }
         }
         Need::Nothing => {
             let read = [member.due.map(|(at, _)| at), list].into_iter().flatten().min();
-            NextView { step: NextStep::Read, at: read.and_then(when) }
+            let at = read.map(|at| Time(now.wall_at(at)));
+            NextView { step: NextStep::Read, at, at_local: None }
         }
     }
 }

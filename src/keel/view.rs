@@ -267,6 +267,9 @@ pub struct NextView {
     pub step: NextStep,
     /// When, if that is known.
     pub at: Option<Time>,
+    /// The same for people, by the schedule's own clock, of a start or stop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_local: Option<String>,
 }
 
 /// A place in a line.

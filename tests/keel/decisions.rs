@@ -2,6 +2,7 @@
 
 use evenkeel::keel::call::CallId;
 use evenkeel::keel::decision::{Decision, Effect, Permit, Released};
+use evenkeel::keel::guard::{Guarded, Hold, Release};
 use evenkeel::keel::notice::{Notice, chain};
 use evenkeel::keel::record::Record;
 
@@ -32,6 +33,20 @@ fn a_decision_is_urgent_if_it_sends_or_holds_back() {
     assert!(urgent(vec![narrows(), holds_back()], vec![send(1)]));
     assert!(!urgent(vec![narrows()], vec![Effect::RefreshCredentials(account())]));
     assert!(!urgent(vec![], vec![]));
+}
+
+/// The desired file is kept after them: a power cut must not lose them alone.
+#[test]
+fn a_hold_and_its_release_are_urgent() {
+    let (change, stops) = ("0a1b2c3d".into(), [id("a")].into());
+    let held = Guarded::Held(Hold { at: at(SECOND).into(), change, stops });
+    let (change, why) = ("0a1b2c3d".into(), Release::TakenBack);
+    let released = Guarded::Released { at: at(MINUTE).into(), change, why };
+    for line in [held, released] {
+        let mut decision = Decision::default();
+        decision.record(Record::Guard(line));
+        assert!(decision.is_urgent());
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod fold;
 mod guards;
 mod let_go;
 mod mass_stop;
+mod overview;
 mod pace;
 mod plant;
 mod queue;

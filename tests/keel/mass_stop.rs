@@ -271,6 +271,22 @@ fn a_restart_keeps_it_held_under_the_same_id() {
     assert_eq!(recorded(&bench), [format!("{SIX} 6")]);
 }
 
+/// Found by the simulation: what was taken back and is asked for again has the id that it had.
+#[test]
+fn what_comes_back_to_a_held_change_is_held_for_good() {
+    let mut bench = ten();
+    for (revision, stops) in [("r2", 0..7), ("r3", 0..6), ("r4", 0..7)] {
+        read(&mut bench, &file(revision, 10, stops));
+    }
+    assert_eq!(held(&bench), Some((SEVEN.to_owned(), 7)));
+    read(&mut bench, &file("r5", 10, 0..7));
+    assert_eq!(held(&bench), Some((SEVEN.to_owned(), 7)));
+    let mut bench = bench.restart(SECOND);
+    read(&mut bench, &file("r5", 10, 0..7));
+    assert_eq!(held(&bench), Some((SEVEN.to_owned(), 7)));
+    assert_eq!(bench.posts(), [""; 0]);
+}
+
 #[test]
 fn a_restart_is_no_edit() {
     let file = file("r2", 10, 0..10);

@@ -306,3 +306,49 @@ fn starts_go_first_for_the_reads_that_they_share_with_stops() {
     assert!(bench.until_call("status d02", 2 * HOUR).is_some());
     assert_eq!(bench.calls(), ["status d02", "status d01"]);
 }
+
+/// Lets days pass for deployments that start when they are asked to; gives the day's starts.
+fn day(bench: &mut Bench, up: &mut BTreeSet<String>) -> Vec<String> {
+    let (end, mut starts) = (bench.now.mono + 24 * HOUR, vec![]);
+    while bench.now.mono < end {
+        bench.live(MINUTE, |name| if up.contains(name) { "running" } else { "stopped" });
+        for call in bench.posts() {
+            bench.answer(&call, accepted());
+            match call.split_once(' ').unwrap() {
+                ("start", name) => {
+                    up.insert(name.to_owned());
+                    starts.push(name.to_owned());
+                }
+                (_, name) => assert!(up.remove(name)),
+            }
+        }
+    }
+    starts
+}
+
+#[test]
+fn who_gets_no_turn_today_goes_first_tomorrow() {
+    let fleet: Vec<_> = IDS[..10].iter().map(|id| (*id, follows(&office(8, 12)))).collect();
+    let turns = [
+        ["d01", "d02", "d03", "d04"],
+        ["d05", "d06", "d07", "d08"],
+        ["d09", "d10", "d01", "d02"],
+        ["d03", "d04", "d05", "d06"],
+        ["d07", "d08", "d09", "d10"],
+    ];
+    let mut policy = account_wide();
+    policy.limits.status.requests = 240;
+    for taken_over in ["never", "after a restart", "after a compaction"] {
+        let (mut bench, mut up) = (Bench::with(policy.clone(), &fleet), BTreeSet::new());
+        for turn in turns {
+            assert_eq!(day(&mut bench, &mut up), turn, "taken over {taken_over}");
+            if taken_over == "after a compaction" {
+                bench.records = bench.keel.compacted(bench.now);
+            }
+            if taken_over != "never" {
+                bench = bench.restart(SECOND);
+                bench.edit("r1", &fleet);
+            }
+        }
+    }
+}

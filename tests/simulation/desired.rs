@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use evenkeel::keel::intent::{Intent, Manifest, Override, Suspend, Wanted};
 use evenkeel::keel::reconciler::Event;
+use evenkeel::keel::schedule::Schedule;
 use evenkeel::keel::time::Wall;
 use evenkeel::manifest::parse;
 use jiff::Timestamp;
 
 use crate::generate::Choose;
 use crate::lie::Lie;
+use crate::setup::Story;
 use crate::world::{Checked, What, World};
 
 /// The desired file on its disk.
@@ -18,24 +20,27 @@ pub(crate) struct Desired {
     pub(crate) file: Arc<Manifest>,
     /// So many bytes of it are there; `None`: all.
     half: Option<usize>,
-    /// The last that was whole when it was read: the state directory keeps it.
-    good: Arc<Manifest>,
+    /// The last that was in force, and whose holds were durable: the state directory keeps it.
+    kept: Arc<Manifest>,
     /// As the keel was told it.
     told: Arc<Manifest>,
-    /// Whether the present process was told of any.
-    in_force: bool,
+    /// What the present process has in force, if it was told any.
+    in_force: Option<Arc<Manifest>>,
+    /// Whether what came of that is not durable yet.
+    owed: bool,
 }
 
 impl Desired {
     pub(crate) fn new() -> Self {
         let none = Arc::new(Manifest::new("0".into(), [].into()));
-        let (file, good, told) = (none.clone(), none.clone(), none);
-        Self { file, half: None, good, told, in_force: false }
+        let (file, kept, told) = (none.clone(), none.clone(), none);
+        Self { file, half: None, kept, told, in_force: None, owed: false }
     }
 
     /// A new process has not read it yet.
     pub(crate) fn unread(&mut self) {
-        self.in_force = false;
+        self.in_force = None;
+        self.owed = false;
     }
 
     /// All of it is there.
@@ -45,6 +50,14 @@ impl Desired {
 }
 
 impl<C: Choose> World<'_, C> {
+    /// A new process reads what an earlier one had in force.
+    pub(crate) fn read_kept_file(&mut self) -> Checked {
+        match self.desired.kept.clone() {
+            none if none.intents.is_empty() => Ok(()),
+            kept => self.feed(Event::ManifestKept(kept)),
+        }
+    }
+
     /// The daemon looks at the desired file as it is now.
     pub(crate) fn read_file(&mut self) -> Checked {
         if self.keel.is_none() {
@@ -55,11 +68,10 @@ impl<C: Choose> World<'_, C> {
         let Some(half) = self.desired.half else {
             let (read, _) = parse("desired.yaml", text.as_bytes(), None)
                 .map_err(|report| format!("a valid file is refused: {report}\n{text}"))?;
-            if read.intents != file.intents {
+            if (&read.intents, &read.acknowledged) != (&file.intents, &file.acknowledged) {
                 return Err(format!("a file is misread as {read:?}:\n{text}"));
             }
-            self.desired.good = file;
-            return self.tell_file();
+            return self.tell_file(file);
         };
         let half = half.min(text.len());
         let Err(report) = parse("desired.yaml", &text.as_bytes()[..half], None) else {
@@ -70,19 +82,56 @@ impl<C: Choose> World<'_, C> {
             return self.feed(Event::ManifestRead(file));
         }
         // Where the present process has read none, the last good one is in force.
-        if !self.desired.in_force && !self.desired.good.intents.is_empty() {
-            self.tell_file()?;
+        if self.desired.in_force.is_none() && !self.desired.kept.intents.is_empty() {
+            self.tell_file(self.desired.kept.clone())?;
         }
         self.feed(Event::ManifestRefused(report.to_string().into()))
     }
 
-    fn tell_file(&mut self) -> Checked {
-        let file = self.desired.good.clone();
+    /// A whole file comes into force, and is kept once what came of it is durable.
+    fn tell_file(&mut self, file: Arc<Manifest>) -> Checked {
         self.tell(|| format!("file {}: {}", file.revision, in_words(&file)));
-        self.oracle.told(file.clone());
-        self.desired.in_force = true;
-        self.desired.told = self.setup.lie.manifest(&file, &self.desired.told);
-        self.feed(Event::ManifestRead(self.desired.told.clone()))
+        if self.setup.lie == Lie::KeepsFileEarly {
+            self.desired.kept = file.clone();
+        }
+        let trouble = self.setup.story == Story::Long && !self.calm;
+        let end = if trouble { self.chooser.below(24) } else { 0 };
+        if end == 22 {
+            self.crash(false);
+            return Ok(());
+        }
+        let now = self.clocks.now(self.time);
+        self.oracle.told(file.clone(), now.wall);
+        self.desired.told = self.setup.lie.manifest(&file, &self.desired.told, now.wall);
+        self.desired.in_force = Some(file);
+        let generation = self.generation;
+        self.feed(Event::ManifestRead(self.desired.told.clone()))?;
+        if generation != self.generation {
+            return Ok(());
+        }
+        if end == 23 {
+            if !self.stuck {
+                self.oracle.guard.committed();
+            }
+            let reboot = self.chooser.once_in(2);
+            self.crash(reboot);
+            return Ok(());
+        }
+        self.desired.owed = true;
+        self.keep_file();
+        Ok(())
+    }
+
+    /// The file in force is to be compared with the next one, also by a later process.
+    pub(crate) fn keep_file(&mut self) {
+        if !self.desired.owed || self.stuck {
+            return;
+        }
+        if let Some(file) = self.desired.in_force.clone() {
+            self.desired.owed = false;
+            self.desired.kept = file;
+            self.oracle.guard.kept();
+        }
     }
 
     /// Somebody saves the file, and is not done with it yet.
@@ -97,27 +146,49 @@ impl<C: Choose> World<'_, C> {
 /// As it stands on the disk. It ends with the bracket that it begins with, so no part of it is
 /// valid.
 fn in_full(file: &Manifest) -> String {
-    let mut out = String::from("{ deployments: {\n");
+    let mut out = String::from("{ ");
+    if !file.acknowledged.is_empty() {
+        let ids: Vec<_> = file.acknowledged.iter().map(|id| &**id).collect();
+        out.push_str(&format!("acknowledge: [{}], ", ids.join(", ")));
+    }
+    out.push_str("schedules: {\n");
+    for schedule in file.intents.values().filter_map(Intent::schedule) {
+        let Schedule { name, zone, windows, exceptions: _, ready } = &**schedule;
+        let windows: Vec<_> = windows.iter().map(|one| format!("\"{}\"", one.text)).collect();
+        let (zone, windows) = (zone.iana_name().unwrap(), windows.join(", "));
+        out.push_str(&format!(
+            "  {name}: {{ timezone: {zone}, running: [{windows}], ready: {ready} }},\n"
+        ));
+    }
+    out.push_str("}, deployments: {\n");
     for (id, intent) in &file.intents {
-        let Intent { account, name, wanted, protect, suspend, exception, .. } = intent;
-        let Wanted::Fixed(state) = wanted else { unreachable!("fixed states only") };
-        out.push_str(&format!("  {id}: {{ state: {state}, account: {account}"));
-        if *protect {
-            out.push_str(", protect: true");
-        }
-        if let Some(name) = name {
-            out.push_str(&format!(", name: {name}"));
-        }
-        if let Some(Suspend { reason, until: _ }) = suspend {
-            out.push_str(&format!(", suspend: {reason}"));
-        }
-        if let Some(Override { state, until, reason: _ }) = exception {
-            let until = instant(*until);
-            out.push_str(&format!(", override: {{ state: {state}, until: {until} }}"));
-        }
-        out.push_str(" },\n");
+        out.push_str(&format!("  {id}: {},\n", entry(intent)));
     }
     out.push_str("} }");
+    out
+}
+
+fn entry(intent: &Intent) -> String {
+    let Intent { account, name, wanted, protect, suspend, exception, .. } = intent;
+    let state = match wanted {
+        Wanted::Fixed(state) => state.to_string(),
+        Wanted::Scheduled(schedule) => schedule.name.to_string(),
+    };
+    let mut out = format!("{{ state: {state}, account: {account}");
+    if *protect {
+        out.push_str(", protect: true");
+    }
+    if let Some(name) = name {
+        out.push_str(&format!(", name: {name}"));
+    }
+    if let Some(Suspend { reason, until: _ }) = suspend {
+        out.push_str(&format!(", suspend: {reason}"));
+    }
+    if let Some(Override { state, until, reason: _ }) = exception {
+        let until = instant(*until);
+        out.push_str(&format!(", override: {{ state: {state}, until: {until} }}"));
+    }
+    out.push_str(" }");
     out
 }
 

@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use evenkeel::keel::call::{Body, CallId, Fate, Outcome};
 use evenkeel::keel::deployment::Status;
-use evenkeel::keel::intent::Manifest;
+use evenkeel::keel::intent::{Manifest, Wanted};
 use evenkeel::keel::policy::{Policy, ScopeMode};
 use evenkeel::keel::record::{Carried, Record, Stamp};
+use evenkeel::keel::time::Wall;
+use jiff::tz::TimeZone;
+
+use crate::wish;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -69,6 +73,18 @@ pub(crate) enum Lie {
     AnyType,
     /// Reversals are not counted.
     IgnoresContested,
+    /// Schedules are read when the file is, and then forgotten.
+    FrozenSchedules,
+    /// Every schedule is read by clocks in UTC.
+    SchedulesInUtc,
+    /// No edit is ever held.
+    NoGuard,
+    /// A restart forgets what is held.
+    ForgetsHold,
+    /// A file is kept before what came of it is durable.
+    KeepsFileEarly,
+    /// `acknowledge` is not read.
+    DeafToAcknowledge,
     /// What is missing of half a file is made up.
     MendsHalfFiles,
     /// The window is counted from when the request leaves.
@@ -104,7 +120,7 @@ pub(crate) enum Lie {
 }
 
 impl Lie {
-    pub(crate) const ALL: [Self; 42] = [
+    pub(crate) const ALL: [Self; 48] = [
         Self::NoLateness,
         Self::NoSkew,
         Self::NoMargin,
@@ -131,6 +147,12 @@ impl Lie {
         Self::IgnoresName,
         Self::AnyType,
         Self::IgnoresContested,
+        Self::FrozenSchedules,
+        Self::SchedulesInUtc,
+        Self::NoGuard,
+        Self::ForgetsHold,
+        Self::KeepsFileEarly,
+        Self::DeafToAcknowledge,
         Self::MendsHalfFiles,
         Self::WindowFromSend,
         Self::WallInsideBoot,
@@ -175,19 +197,34 @@ impl Lie {
             Self::ActsInObserveMode => policy.act.enforce = true,
             Self::AnyType => policy.act.types.push("serverless".into()),
             Self::IgnoresContested => policy.guards.contested_reversals = 1000,
+            Self::NoGuard => policy.guards.stops.percent = 100,
             _ => (),
         }
         policy
     }
 
     /// The desired file as the keel is told it, `before` being the one in force.
-    pub(crate) fn manifest(self, file: &Arc<Manifest>, before: &Arc<Manifest>) -> Arc<Manifest> {
+    pub(crate) fn manifest(
+        self,
+        file: &Arc<Manifest>,
+        before: &Arc<Manifest>,
+        wall: Wall,
+    ) -> Arc<Manifest> {
         let mut told = (**file).clone();
+        if self == Self::DeafToAcknowledge {
+            told.acknowledged.clear();
+        }
         for intent in told.intents.values_mut() {
             match self {
                 Self::IgnoresProtect => intent.protect = false,
                 Self::IgnoresSuspend => intent.suspend = None,
                 Self::IgnoresName => intent.name = None,
+                Self::FrozenSchedules => intent.wanted = Wanted::Fixed(wish::state(intent, wall)),
+                Self::SchedulesInUtc => {
+                    if let Wanted::Scheduled(schedule) = &mut intent.wanted {
+                        Arc::make_mut(schedule).zone = TimeZone::UTC;
+                    }
+                }
                 Self::EndlessOverride => {
                     if let Some(exception) = &mut intent.exception {
                         exception.until = exception.until.shifted(i64::from(u32::MAX));
@@ -240,6 +277,10 @@ impl Lie {
             Self::ForgetsOpen => without_open(records),
             Self::ChargedEachStart => charged_each_start(records),
             Self::SpentAtStart => all_spent(records),
+            Self::ForgetsHold => {
+                let guarded = |record: &Record| matches!(record, Record::Guard(_));
+                records.into_iter().filter(|record| !guarded(record)).collect()
+            }
             Self::ForgetsWidened => {
                 let widened = |record: &Record| {
                     matches!(

@@ -13,8 +13,10 @@
 
 mod desired;
 mod disk;
+mod edits;
 mod fate;
 mod generate;
+mod guard;
 mod host;
 mod lie;
 #[path = "../ledger/memory.rs"]
@@ -27,6 +29,7 @@ mod run;
 mod setup;
 mod trouble;
 mod wire;
+mod wish;
 mod world;
 
 use std::sync::Mutex;

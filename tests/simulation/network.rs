@@ -158,12 +158,15 @@ impl<C: Choose> World<'_, C> {
             self.tell(|| format!("{call} ({id}) answered: {status}"));
             self.oracle.seen(&facts.id, status, left, self.time);
             self.cache.insert(facts.id.to_string(), outcome.clone());
-        } else if let (
-            Lie::ListDecides,
-            Outcome::Answered { retry_after, body: Body::Fleet { entries, .. }, .. },
-        ) = (self.setup.lie, &outcome)
+        } else if let Outcome::Answered { retry_after, body: Body::Fleet { entries, .. }, .. } =
+            &outcome
         {
+            self.tell(|| format!("{call} ({id}) answered: {} entries", entries.len()));
             for facts in entries {
+                self.oracle.guard.shown(&facts.id, facts.status.as_str(), true);
+                if self.setup.lie != Lie::ListDecides {
+                    continue;
+                }
                 let body = Body::Deployment(facts.clone());
                 let seen = Outcome::Answered { code: 200, retry_after: *retry_after, body };
                 self.cache.insert(facts.id.to_string(), seen);

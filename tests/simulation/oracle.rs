@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use evenkeel::keel::call::{Call, CallId, Method};
 use evenkeel::keel::deployment::{Action, DeploymentId, Desired};
@@ -10,7 +11,9 @@ use evenkeel::keel::intent::{Manifest, Wanted};
 use evenkeel::keel::policy::ScopeMode;
 use evenkeel::keel::time::Wall;
 
+use crate::guard::Guard;
 use crate::setup::{Setup, TIMEOUT};
+use crate::wish;
 
 /// A day less what clocks may be wrong by: for so long at least a widening must be kept.
 const WIDENED: u64 = DAY - 600_000;
@@ -45,7 +48,10 @@ pub(crate) struct Oracle {
     known: BTreeMap<DeploymentId, (String, String)>,
     /// So many reversals in a day, and a deployment is left alone.
     reversals: usize,
+    /// The longest lead of a start.
+    lead: Duration,
     manifest: Option<Arc<Manifest>>,
+    pub(crate) guard: Guard,
     seen: BTreeMap<DeploymentId, Seen>,
     acted: BTreeMap<DeploymentId, Acted>,
     arrived: BTreeSet<CallId>,
@@ -89,7 +95,9 @@ impl Oracle {
             types: policy.act.types.clone(),
             known: known.collect(),
             reversals: policy.guards.contested_reversals as usize,
+            lead: policy.act.settle_timeout,
             manifest: None,
+            guard: Guard::new(policy.guards.stops),
             seen: BTreeMap::new(),
             acted: BTreeMap::new(),
             arrived: BTreeSet::new(),
@@ -109,7 +117,8 @@ impl Oracle {
     }
 
     /// The keel was told this file.
-    pub(crate) fn told(&mut self, manifest: Arc<Manifest>) {
+    pub(crate) fn told(&mut self, manifest: Arc<Manifest>, wall: Wall) {
+        self.guard.told(&manifest, wall);
         let before = self.manifest.as_ref();
         self.succeeded.retain(|id, _| {
             before.is_some_and(|before| before.intents.get(id) == manifest.intents.get(id))
@@ -125,13 +134,11 @@ impl Oracle {
         }
     }
 
-    /// Whether the file in force wants a deployment to be so, before any exception.
+    /// Whether the file in force wants a deployment to be so always, before any exception.
     fn wants(&self, id: &DeploymentId, status: &str) -> bool {
         let intent = self.manifest.as_ref().and_then(|manifest| manifest.intents.get(id));
-        intent.is_some_and(|intent| {
-            let Wanted::Fixed(state) = intent.wanted else { unreachable!("fixed states only") };
-            state.as_str() == status
-        })
+        let wants = |state: &Desired| state.as_str() == status;
+        intent.is_some_and(|one| matches!(&one.wanted, Wanted::Fixed(state) if wants(state)))
     }
 
     /// What the ledger will hold is not known outside: the next process may count more.
@@ -142,6 +149,7 @@ impl Oracle {
     /// A new process knows that whatever an earlier one sent has come to its end.
     pub(crate) fn restarted(&mut self, time: u64) {
         self.manifest = None;
+        self.guard.restarted();
         self.seen.clear();
         self.asked.clear();
         self.succeeded.clear();
@@ -193,17 +201,19 @@ impl Oracle {
         }
         let intent = self.manifest.as_ref().and_then(|manifest| manifest.intents.get(id));
         let intent = intent.ok_or("the file in force does not name it")?;
-        let Wanted::Fixed(state) = intent.wanted else { unreachable!("fixed states only") };
-        let exception = intent.exception.as_ref().filter(|one| wall < one.until);
-        let desired = exception.map_or(state, |one| one.state);
-        if desired != action.leads_to() {
+        let desired = wish::desired(intent, wall);
+        let early = action == Action::Start && wish::may_be_early(intent, wall, self.lead);
+        if desired != action.leads_to() && !early {
             return Err(format!("the file wants {desired}"));
         }
-        if intent.suspend.as_ref().is_some_and(|one| one.until.is_none_or(|until| wall < until)) {
+        if wish::is_suspended(intent, wall) {
             return Err("suspended".to_owned());
         }
-        if intent.protect && desired == Desired::Stopped {
+        if intent.protect && action == Action::Stop {
             return Err("protected".to_owned());
+        }
+        if self.guard.holds(id) && action == Action::Stop {
+            return Err("nobody has acknowledged so many stops".to_owned());
         }
         let (name, kind) = &self.known[id];
         if intent.name.as_ref().is_some_and(|wanted| **wanted != **name) {
@@ -299,6 +309,7 @@ impl Oracle {
 
     /// A read was answered with a status.
     pub(crate) fn seen(&mut self, id: &DeploymentId, status: &str, left: u64, delivered: u64) {
+        self.guard.shown(id, status, false);
         let status = status.to_owned();
         self.seen.insert(id.clone(), Seen { left, delivered, status });
     }

@@ -101,6 +101,7 @@ impl<C: Choose> World<'_, C> {
     /// The ledger could not be written: what was to be sent never leaves.
     fn withhold(&mut self, fault: &Fault, calls: Vec<CallId>) {
         self.tell(|| format!("{fault}: {calls:?} withheld"));
+        self.stuck = true;
         let now = self.clocks.now(self.time);
         let (Some(keel), Some(ledger)) = (&mut self.keel, &mut self.ledger) else { return };
         let mut decision = keel.handle(Event::LedgerStuck(fault.to_string().into()), now);
@@ -118,7 +119,11 @@ impl<C: Choose> World<'_, C> {
     pub(crate) fn retry(&mut self) -> Checked {
         let Some(ledger) = &mut self.ledger else { return Ok(()) };
         match ledger.flush_owed() {
-            Ok(()) => self.feed(Event::LedgerFree),
+            Ok(()) => {
+                self.stuck = false;
+                self.keep_file();
+                self.feed(Event::LedgerFree)
+            }
             Err(fault) if fault.is_stuck() => {
                 self.later(STUCK_RETRY, What::Retry);
                 Ok(())

@@ -6,13 +6,14 @@ use std::{fmt, ops};
 
 use evenkeel::keel::cadence;
 use evenkeel::keel::deployment::Desired;
-use evenkeel::keel::intent::Wanted;
+use evenkeel::keel::plan::Reason;
 use evenkeel::keel::policy::ScopeMode;
 use evenkeel::simulator::{self, Deployment};
 
 use crate::generate::{Choose, Given, Seeded, shrink};
 use crate::lie::Lie;
-use crate::setup::{IDS, Setup, Story};
+use crate::setup::{HALF_DAY, IDS, Setup, Story};
+use crate::wish;
 use crate::world::{Checked, What, World};
 
 const HOUR: u64 = 3_600_000;
@@ -139,15 +140,32 @@ impl<C: Choose> World<'_, C> {
         self.later(0, What::Up);
         self.run_until(self.time)?;
         self.read_file()?;
+        if self.held_change().is_some() && self.chooser.once_in(2) {
+            self.acknowledge();
+            self.read_file()?;
+        }
         let quiet = self.time + self.patience();
         self.run_until(quiet)?;
         self.is_converged()?;
         let posts = self.oracle.posts.len();
         self.run_until(quiet + 3 * HOUR)?;
-        if self.may_stay_restless() || self.oracle.posts.len() == posts {
+        if !self.may_stay_restless() && self.oracle.posts.len() != posts {
+            return Err(format!("not silent: {:?}", &self.oracle.posts[posts..]));
+        }
+        if edit { self.turn_by_schedule() } else { Ok(()) }
+    }
+
+    /// All is to become the opposite of what it is, by schedules, within the half day for which
+    /// they ask for that.
+    fn turn_by_schedule(&mut self) -> Checked {
+        let patience = self.patience();
+        if HALF_DAY - HOUR < patience {
             return Ok(());
         }
-        Err(format!("not silent: {:?}", &self.oracle.posts[posts..]))
+        self.edit_to_turn(2 * HOUR);
+        self.read_file()?;
+        self.run_until(self.time + 2 * HOUR + patience)?;
+        self.is_converged()
     }
 
     /// How long it may take until all is as desired: a held window with the lateness and two polls,
@@ -190,8 +208,11 @@ impl<C: Choose> World<'_, C> {
         if self.may_stay_restless() || !self.setup.policy.act.enforce {
             return Ok(());
         }
+        let wall = self.clocks.now(self.time).wall;
+        let held = self.held_change();
+        let held = held.filter(|change| !self.desired.file.acknowledged.contains(change));
         for (id, intent) in &self.desired.file.intents {
-            let Wanted::Fixed(desired) = intent.wanted else { unreachable!("fixed states only") };
+            let desired = wish::desired(intent, wall);
             let protected = intent.protect && desired == Desired::Stopped;
             let Deployment { name, kind, status, .. } =
                 self.service.deployment(id.as_str()).unwrap();
@@ -207,6 +228,9 @@ impl<C: Choose> World<'_, C> {
             let view = self.keel.as_ref().map(|keel| keel.view(self.clocks.now(self.time)));
             let view = view.as_ref().and_then(|view| view.deployment(id.as_str()));
             let synced = view.map(|view| (view.synced.reason, view.synced.message.clone()));
+            if held.is_some() && synced.as_ref().is_some_and(|(why, _)| *why == Reason::Held) {
+                continue;
+            }
             return Err(format!("{id} is {status}, wanted {desired}: {synced:?}"));
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use evenkeel::keel::policy::{Limit, Policy, ScopeMode};
+use evenkeel::keel::policy::{Limit, Policy, ScopeMode, StopLimit};
 use evenkeel::simulator::{self, Deployment, Options, RetryAfter};
 
 use crate::generate::Choose;
@@ -17,6 +17,11 @@ pub(crate) const WEEK: u64 = 14 * HALF_DAY;
 
 /// How long a client waits for an answer, in milliseconds: `observe.timeout`.
 pub(crate) const TIMEOUT: u64 = 30_000;
+
+/// Limits of stops: such an edit is held never, if it stops more than one, or if it stops any.
+const NEVER: StopLimit = StopLimit { percent: 100, above: 3 };
+const MORE_THAN_ONE: StopLimit = StopLimit { percent: 0, above: 1 };
+const ANY: StopLimit = StopLimit { percent: 0, above: 0 };
 
 /// What happens in a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +81,7 @@ impl Setup {
         policy.observe.list = chooser.once_in(3);
         policy.guards.contested_reversals = chooser.pick(&[3, 1, 2, 1000, 1000, 1000]);
         policy.act.enforce = !chooser.once_in(20);
+        policy.guards.stops = chooser.pick(&[NEVER, NEVER, NEVER, NEVER, MORE_THAN_ONE, ANY]);
         let mut setup = Self {
             story: Story::Long,
             service: service(chooser, deployments, account),

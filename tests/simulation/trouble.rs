@@ -1,12 +1,8 @@
 //! What happens to a world beside its calls, and its trace in words.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel::keel::call::{Call, Outcome};
-use evenkeel::keel::deployment::{DeploymentId, Desired};
-use evenkeel::keel::intent::{Intent, Manifest, Override, Suspend};
 use evenkeel::keel::record::Record;
 use evenkeel::simulator;
 
@@ -189,60 +185,6 @@ impl<C: Choose> World<'_, C> {
                 self.oracle.turned(&id, if start { "running" } else { "stopped" });
             }
         }
-    }
-
-    /// Another desired file.
-    pub(crate) fn edit(&mut self) {
-        self.count("edit");
-        let revision = self.desired.file.revision.parse().unwrap_or(0) + 1;
-        let wall = self.clocks.now(self.time).wall;
-        let mut intents = BTreeMap::new();
-        for id in IDS.iter().take(self.setup.deployments) {
-            if self.chooser.once_in(8) {
-                continue;
-            }
-            let state = self.chooser.pick(&[Desired::Running, Desired::Stopped]);
-            let mut intent = Intent::fixed(state);
-            intent.protect = self.chooser.once_in(10);
-            intent.name = match self.chooser.below(12) {
-                10 => Some(format!("deployment-{id}").into()),
-                11 => Some("another".into()),
-                _ => None,
-            };
-            if self.chooser.once_in(10) {
-                intent.suspend = Some(Suspend { reason: "because".into(), until: None });
-            }
-            if self.chooser.once_in(8) {
-                let minutes = 30 * i64::try_from(self.chooser.below(10)).unwrap() - 30;
-                let until = wall.shifted(minutes * 60_000);
-                let state = self.chooser.pick(&[Desired::Running, Desired::Stopped]);
-                intent.exception = Some(Override { state, until, reason: None });
-            }
-            intents.insert(DeploymentId::parse(id).unwrap(), intent);
-        }
-        self.desired.file = Arc::new(Manifest::new(revision.to_string().into(), intents));
-        self.desired.complete();
-        if self.chooser.once_in(4) {
-            self.write_half();
-        }
-    }
-
-    /// The last file, without what would change by itself.
-    pub(crate) fn edit_for_good(&mut self) {
-        let mut manifest = (*self.desired.file).clone();
-        manifest.revision = "last".into();
-        manifest.intents.values_mut().for_each(|intent| intent.exception = None);
-        self.desired.file = Arc::new(manifest);
-        self.desired.complete();
-    }
-
-    /// Every deployment of the setup, wanted running.
-    pub(crate) fn want_all_running(&mut self) {
-        let ids = IDS.iter().take(self.setup.deployments);
-        let intents = ids
-            .map(|id| (DeploymentId::parse(id).unwrap(), Intent::fixed(Desired::Running)))
-            .collect();
-        self.desired.file = Arc::new(Manifest::new("1".into(), intents));
     }
 }
 

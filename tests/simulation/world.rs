@@ -62,6 +62,8 @@ pub(crate) struct World<'a, C> {
     pub(crate) keel: Option<Reconciler>,
     pub(crate) ledger: Option<Box<dyn Ledger>>,
     pub(crate) desired: Desired,
+    /// Whether the ledger cannot be written for now.
+    pub(crate) stuck: bool,
     pub(crate) time: u64,
     pub(crate) calm: bool,
     /// How often each deployment was turned back by somebody.
@@ -95,6 +97,7 @@ impl<'a, C: Choose> World<'a, C> {
             keel: None,
             ledger: None,
             desired: Desired::new(),
+            stuck: false,
             time: 0,
             calm: false,
             turned: BTreeMap::new(),
@@ -238,6 +241,7 @@ impl<'a, C: Choose> World<'a, C> {
             self.compact();
         }
         self.later(LOOKED, What::Looked);
+        self.read_kept_file()?;
         self.read_file()
     }
 
@@ -308,6 +312,7 @@ impl<'a, C: Choose> World<'a, C> {
     pub(crate) fn crash(&mut self, reboot: bool) {
         self.keel = None;
         self.ledger = None;
+        self.stuck = false;
         self.generation += 1;
         self.wake_at = None;
         self.paused_until = 0;

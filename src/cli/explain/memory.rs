@@ -4,7 +4,7 @@ use crate::cli::exit::Failure;
 use crate::config::Settings;
 use crate::keel::budget::Verdict;
 use crate::keel::call::Call;
-use crate::keel::chronicle::Note;
+use crate::keel::chronicle::{Note, Standing};
 use crate::keel::deployment::{AccountId, Action, DeploymentId};
 use crate::keel::guard::{Guarded, Hold};
 use crate::keel::history::History;
@@ -69,21 +69,13 @@ impl Memory {
 
     /// What was last noted as wanted and as seen up to `at`. Nothing of a time that a deployment
     /// was not in the file.
-    fn noted(&self, id: &DeploymentId, at: Wall) -> [Option<&(Stamp, Note)>; 2] {
-        let mut noted = [None, None];
-        for one in self.whole.chronicle().of(id).filter(|(stamp, _)| stamp.wall <= at) {
-            match &one.1 {
-                Note::Wanted { .. } => noted[0] = Some(one),
-                Note::Seen { .. } => noted[1] = Some(one),
-                Note::Left { .. } => noted = [Some(one), None],
-            }
-        }
-        noted
+    fn noted(&self, id: &DeploymentId, at: Wall) -> Standing<'_> {
+        self.whole.chronicle().standing(id, |noted| noted <= at)
     }
 
     /// What was wanted, by which file.
     pub(super) fn wanted(&self, id: &DeploymentId, at: Wall) -> Link {
-        let text = match self.noted(id, at)[0] {
+        let text = match self.noted(id, at).wanted {
             Some((since, Note::Wanted { wish, revision, deployment: _ })) => {
                 let hands = wish.suspended.as_ref().map(|reason| format!(", suspended ({reason})"));
                 format!(
@@ -104,7 +96,7 @@ impl Memory {
 
     /// What was seen last.
     pub(super) fn seen(&self, id: &DeploymentId, at: Wall) -> Link {
-        let text = match self.noted(id, at)[1] {
+        let text = match self.noted(id, at).seen {
             Some((since, Note::Seen { status, deployment: _ })) => {
                 format!("{}, first at {}", status.as_str(), since.wall)
             }
