@@ -22,7 +22,7 @@ use crate::keel::deployment::AccountId;
 use crate::keel::history::History;
 use crate::keel::notice::chain;
 use crate::keel::reconciler::{Event, Reconciler, Replay};
-use crate::ledger::{self, FileLedger};
+use crate::ledger::{self, FileLedger, Torn};
 use crate::metrics::Metrics;
 
 /// Questions of the HTTP endpoint that may wait for the loop.
@@ -100,13 +100,7 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
         .map_err(|error| Failure::because("cannot use the ledger", error))?;
     let torn = recovery.torn.as_ref().map_or(0, |torn| torn.calls);
     if let Some(torn) = &recovery.torn {
-        let kept = torn.kept.as_ref().map(|path| format!("; kept in {}", path.display()));
-        tracing::warn!(
-            "a crash tore {} bytes off the ledger's end; {} calls count as spent{}",
-            torn.bytes,
-            torn.calls,
-            kept.unwrap_or_default()
-        );
+        warn_of(torn);
     }
     let replay = Replay { fresh: recovery.fresh, torn };
     let now = clock.now();
@@ -132,12 +126,7 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
             },
             exposition: exposition(metrics.clone(), clock.clone()),
         };
-        let state = Arc::new(state);
-        let mut endpoint = listen(&settings.listen, state.clone()).await?;
-        if settings.admin.socket {
-            endpoint.offer(&settings.state_dir, state);
-        }
-        endpoint
+        listen(settings, Arc::new(state)).await?
     } else {
         Endpoint::default()
     };
@@ -158,6 +147,16 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
     controller.commit(first).map_err(ledger_failed)?;
     let desired = Desired::follow(settings, clock, outbox.clone(), controller.metrics.clone());
     Ok(Daemon { controller, desired, outbox, http: endpoint })
+}
+
+fn warn_of(torn: &Torn) {
+    let kept = torn.kept.as_ref().map(|path| format!("; kept in {}", path.display()));
+    tracing::warn!(
+        "a crash tore {} bytes off the ledger's end; {} calls count as spent{}",
+        torn.bytes,
+        torn.calls,
+        kept.unwrap_or_default()
+    );
 }
 
 fn exposition(metrics: Arc<Metrics>, clock: Clock) -> http::Exposition {
@@ -195,7 +194,16 @@ fn gate(admin: &Admin) -> Result<Gate, Failure> {
     Ok(Gate::new(admin.max_duration, Some(Arc::new(move || config::token(&file)))))
 }
 
-async fn listen(address: &str, state: Arc<http::State>) -> Result<Endpoint, Failure> {
+/// Listens where the settings say.
+async fn listen(settings: &Settings, state: Arc<http::State>) -> Result<Endpoint, Failure> {
+    let mut endpoint = listen_at(&settings.listen, state.clone()).await?;
+    if settings.admin.socket {
+        endpoint.offer(&settings.state_dir, state);
+    }
+    Ok(endpoint)
+}
+
+async fn listen_at(address: &str, state: Arc<http::State>) -> Result<Endpoint, Failure> {
     let failed = |error| {
         let what = format!("cannot listen on {address}; is it taken? `--listen` names another");
         Failure::because(what, error)

@@ -223,7 +223,8 @@ async fn post<T: DeserializeOwned>(
         Failure::because(
             format!(
                 "no daemon answers at {shown}; is `evenkeel run` running, and may you write to its \
-                 socket? `--socket` or `--state-dir` names another place, `--token-file` goes by TCP"
+                 socket? `--socket` or `--state-dir` names another place; `--token-file` asks over \
+                 TCP"
             ),
             error,
         )

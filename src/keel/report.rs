@@ -7,6 +7,7 @@ use super::account::List;
 use super::budget::Verdict;
 use super::call::{Call, Method, Request};
 use super::deployment::{AccountId, Action};
+use super::guard::GuardView;
 use super::line::Standing;
 use super::member::{Member, Trouble};
 use super::message;
@@ -15,8 +16,8 @@ use super::policy::ScopeMode;
 use super::reconciler::Reconciler;
 use super::time::{Mono, Now, Wall};
 use super::view::{
-    AccountView, BudgetView, Condition, DeploymentView, DesiredView, FileView, GuardView, NextStep,
-    NextView, ObservedView, PastView, QueueView, ReadyView, SyncedView, Time, View, WidenedView,
+    AccountView, BudgetView, Condition, DeploymentView, DesiredView, FileView, NextStep, NextView,
+    ObservedView, PastView, QueueView, ReadyView, SyncedView, Time, View, WidenedView,
 };
 
 impl Reconciler {

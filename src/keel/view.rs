@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::call::{CallId, Fate, Method};
 use super::deployment::{AccountId, Action, DeploymentId, Desired};
+use super::guard::GuardView;
 use super::plan::Reason;
 use super::record::{Cause, Past};
 use super::temporary::WishView;
@@ -85,37 +86,6 @@ pub struct FileView {
     pub fault: Option<Arc<str>>,
     /// Since when.
     pub fault_since: Option<Time>,
-}
-
-/// A change that the mass-stop guard holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GuardView {
-    /// Its id, to acknowledge it by.
-    pub change: Arc<str>,
-    /// Stops that are held.
-    pub count: usize,
-    /// Deployments that the file names.
-    pub fleet: usize,
-    /// Since when.
-    pub since: Time,
-    /// The first of the deployments that it would stop, by id.
-    pub deployments: Vec<DeploymentId>,
-}
-
-impl GuardView {
-    /// Deployments named at most.
-    pub const NAMED_MAX: usize = 20;
-
-    /// `a, b, c`, and how many more.
-    pub fn names(&self) -> String {
-        let names: Vec<_> = self.deployments.iter().map(DeploymentId::as_str).collect();
-        let more = match self.count.saturating_sub(names.len()) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        format!("{}{more}", names.join(", "))
-    }
 }
 
 /// An account.

@@ -16,3 +16,4 @@ mod secrets;
 mod system;
 mod teams;
 mod wall_clock;
+mod wishes;

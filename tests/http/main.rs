@@ -1,6 +1,7 @@
 //! The endpoint: exact statuses, headers and bodies, and the page.
 #![expect(clippy::unwrap_used, reason = "a test's helper fails the test by panicking")]
 
+mod admin;
 mod page;
 #[path = "../view_fixture/mod.rs"]
 mod view_fixture;

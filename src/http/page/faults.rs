@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 
 use super::moment::when;
-use crate::keel::guard::way_out;
+use crate::keel::guard::{GuardView, way_out};
 use crate::keel::time::Wall;
-use crate::keel::view::{AccountView, GuardView, View};
+use crate::keel::view::{AccountView, View};
 
 /// All of them, the gravest first.
 pub(super) fn faults(view: &View) -> Markup {
