@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use evenkeel::config::{Address, Notify, Overrides, SecretSource, Settings};
+use evenkeel::config::{Address, Admin, Notify, Overrides, SecretSource, Settings, token};
 use evenkeel::keel::deployment::AccountId;
 use evenkeel::keel::policy::Policy;
 use evenkeel::manifest::{on_disk, parse_beside, references};
 use evenkeel::notification::{Format, Kind};
+use secrecy::ExposeSecret as _;
 
 const ACCOUNT: &str = "accounts: { default: { url: 'https://a.example/public_api/v1', \
                        key: { env: K }, secret: { env: S } } }\n";
@@ -38,12 +39,18 @@ fn the_reference_names_each_key_with_its_default() {
     let settings = resolve(&text).unwrap();
     assert_eq!(settings.policy, Policy::default());
     assert_eq!(settings.notify, Notify::default());
+    assert_eq!(settings.admin, Admin::default());
     assert_eq!(settings.timeout, std::time::Duration::from_secs(30));
     assert_eq!(settings.listen, "127.0.0.1:9464");
     assert_eq!(settings.state_dir, PathBuf::from("/var/lib/evenkeel"));
     assert_eq!(settings.warnings, Vec::<String>::new());
     let bare: String = text.lines().map(|line| line.split('#').next().unwrap()).collect();
     for path in Settings::known_keys() {
+        if path == "admin.token_file" {
+            // Without a default it stands there as a comment.
+            assert!(text.contains("\n  # token_file: "), "config/evenkeel.yaml lacks {path}");
+            continue;
+        }
         for key in path.split('.') {
             assert!(bare.contains(&format!("{key}:")), "config/evenkeel.yaml does not have {path}");
         }
@@ -197,7 +204,7 @@ fn all_faults_come_in_one_report() {
 }
 
 /// A configuration after the account's line, and what is said of it.
-const CASES: [(&str, &str); 16] = [
+const CASES: [(&str, &str); 20] = [
     ("limits: { start: { requests: 0 } }", "`requests`: expected a whole number from 1 up, found"),
     ("limits: { start: { per: 1x } }", "`per`: `1x` is not a duration; write it like `90s`"),
     ("limits: { margin: -1s }", "`margin`: `-1s` is not a duration"),
@@ -213,6 +220,10 @@ const CASES: [(&str, &str); 16] = [
     ("listen: 9464", "`listen`: `9464` is not an address; expected host and port"),
     ("listen: here:99999", "`listen`: `here:99999` is not an address"),
     ("limits: [1]", "expected a map behind `limits:`, found"),
+    ("admin: { token: abc }", "unknown key `token` in admin; expected `socket`, `token_file` or"),
+    ("admin: { socket: maybe }", "`socket`: expected `true` or `false`, found"),
+    ("admin: { max_duration: 400d }", "`max_duration`: must be at most 366d"),
+    ("admin: { max_duration: 0s }", "`max_duration`: must be longer than nothing"),
     ("desired: [a]", "`desired`: expected text, found"),
 ];
 
@@ -318,4 +329,30 @@ fn a_credential_file_is_one_line() {
     }
     assert!(read(&"x".repeat(5000)).unwrap_err().contains("longer than 4 KiB"));
     fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn a_token_is_long_and_never_shown() {
+    let dir = std::env::temp_dir().join(format!("evenkeel-token-{}", std::process::id()));
+    std::fs::create_dir(&dir).unwrap();
+    let file = dir.join("token");
+    let read = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        token(&file).map(|token| token.expose_secret().to_owned())
+    };
+    assert_eq!(read("0123456789abcdef\n").unwrap(), "0123456789abcdef");
+    let cases = [
+        ("0123456789abcde", "it must have at least 16 characters"),
+        ("0123456789 abcdef", "it must be of printable ASCII characters without spaces"),
+        ("", "it is empty"),
+    ];
+    for (text, why) in cases {
+        let fault = read(text).unwrap_err();
+        assert!(fault.ends_with(why) && !fault.contains("0123"), "{fault}");
+    }
+    std::fs::remove_file(&file).unwrap();
+    assert!(token(&file).unwrap_err().contains("cannot read the credential in"));
+    std::fs::remove_dir(dir).unwrap();
+    let report = refused("admin: { token: canary-token }").join("\n");
+    assert!(!report.contains("canary"), "{report}");
 }

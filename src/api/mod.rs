@@ -14,4 +14,4 @@ pub mod wire;
 
 pub use client::{Client, Credentials, Options};
 pub use outcome::in_time;
-pub use transport::{BuildError, plain_client};
+pub use transport::{BuildError, local_client, plain_client};

@@ -1,5 +1,6 @@
 //! Builds the HTTP clients, all with the same manners.
 
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -73,6 +74,15 @@ pub(super) fn pair(
         builder.build().map_err(BuildError::Tls)
     };
     Ok((build(IDLE_CONNECTIONS)?, build(0)?))
+}
+
+/// As [`plain_client`], over a Unix socket.
+///
+/// # Errors
+/// When the system has no resources for one.
+pub fn local_client(socket: &Path, timeout: Duration) -> reqwest::Result<reqwest::Client> {
+    let builder = without_tls(polite()).timeout(timeout).pool_max_idle_per_host(0);
+    builder.unix_socket(socket).build()
 }
 
 /// A client for one question to a daemon on this machine, without TLS; `timeout` is for all of it.

@@ -7,10 +7,10 @@ use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::exit::{Exit, Failure};
-use crate::keel::guard::way_out;
+use crate::keel::guard::{GuardView, way_out};
 use crate::keel::plan::Reason;
 use crate::keel::time::{Wall, format_duration};
-use crate::keel::view::{DeploymentView, GuardView, NextStep, PastView, ReadyView, View};
+use crate::keel::view::{DeploymentView, NextStep, PastView, ReadyView, View};
 
 /// The form of a command's output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

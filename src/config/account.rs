@@ -68,10 +68,10 @@ impl Account {
 }
 
 impl SecretSource {
-    /// What is kept there now.
+    /// Reads it as it is now.
     ///
     /// # Errors
-    /// That it is not to be had, and why; never what it is.
+    /// Why it is not to be had; never what it is.
     pub fn read(&self) -> Result<SecretString, CredentialsError> {
         match self {
             Self::Env(name) => match std::env::var(name) {

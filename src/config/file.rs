@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::{self, Partials};
+use super::admin::{self, Admin};
 use super::notify::{self, Notify};
 use crate::keel::policy::{Limit, NewLedger, Policy, ScopeMode};
 use crate::keel::time::{format_duration, parse_duration};
@@ -19,6 +20,7 @@ pub(super) struct File {
     pub(super) listen: Option<String>,
     pub(super) timeout: Option<Duration>,
     pub(super) accounts: Partials,
+    pub(super) admin: Admin,
     pub(super) policy: Policy,
     pub(super) notify: Notify,
 }
@@ -45,6 +47,7 @@ pub(super) fn read(root: Option<&Node>, beside: &Path, faults: &mut Faults) -> F
     file.timeout = observe(fields.section("observe", faults), &mut file.policy, faults);
     act(fields.section("act", faults), &mut file.policy, faults);
     guards(fields.section("guards", faults), &mut file.policy, faults);
+    file.admin = admin::read(fields.section("admin", faults), beside, faults);
     file.notify = notify::read(fields.section("notify", faults), beside, faults);
     fields.finish(faults);
     file
@@ -62,7 +65,7 @@ pub(super) fn address(text: &str) -> Result<(), String> {
     if host.is_empty() { Err(bad()) } else { Ok(()) }
 }
 
-fn path(node: &Node, beside: &Path) -> Result<PathBuf, String> {
+pub(super) fn path(node: &Node, beside: &Path) -> Result<PathBuf, String> {
     Ok(beside.join(node.word()?))
 }
 

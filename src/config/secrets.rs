@@ -4,7 +4,7 @@
 use crate::yaml::{Entry, Kind, Node, Place, Source};
 
 /// What credentials stand behind.
-const KEYS: [&str; 2] = ["key", "secret"];
+const KEYS: [&str; 3] = ["key", "secret", "token"];
 
 /// Behind [`RECEIVERS`] it is a credential, too: whoever knows it may post.
 const URL: &str = "url";

@@ -46,6 +46,7 @@ impl Reconciler {
             }
         }
         self.note_who_left(now, decision);
+        self.forget_wishes(now, decision);
         let unlisted = self.settle_list_use(now);
         for id in changed {
             let intent = &manifest.intents[id];
@@ -106,7 +107,9 @@ impl Reconciler {
     fn join(&mut self, id: &DeploymentId, intent: &Intent, now: Now) {
         if let Some(account) = self.accounts.get_mut(&intent.account) {
             account.members += 1;
-            self.members.insert(id.clone(), Member::new(id.clone(), intent.clone(), now));
+            let wishes = self.history.wishes(id);
+            let member = Member::new(id.clone(), intent.clone(), wishes, now);
+            self.members.insert(id.clone(), member);
         }
     }
 

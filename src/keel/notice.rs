@@ -9,6 +9,7 @@ use super::guard::Release;
 use super::intent::Rule;
 use super::plan::Reason;
 use super::record::Cause;
+use super::temporary::Temporary;
 use super::time::{Mono, Wall};
 
 /// One thing that happened.
@@ -66,6 +67,20 @@ pub enum Notice {
         stops: usize,
         /// Why.
         why: Release,
+    },
+    /// Somebody asks for something else than the file, for a while.
+    Wished {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// What.
+        wish: Temporary,
+    },
+    /// Temporary wishes were ended before their time.
+    Resumed {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// Who ended them.
+        by: Arc<str>,
     },
     /// The desired state of a deployment is another one than before (or the first).
     DesiredChanged {

@@ -126,6 +126,8 @@ families! {
     /// 1 while the deployment should be running since its window began, and has not been; only
     /// where the schedule says `ready: true`.
     LATE = Gauge "evenkeel_deployment_late" ["deployment"];
+    /// 1 while a temporary wish stands over the desired file; `kind` is `override` or `suspend`.
+    WISH_ACTIVE = Gauge "evenkeel_wish_active" ["deployment", "kind"];
     /// Calls of the method that could be sent for the deployment now.
     BUDGET_REMAINING = Gauge "evenkeel_budget_remaining" ["deployment", "method"];
     /// When a start or stop is next allowed, not in the future if it is allowed now; no series

@@ -80,6 +80,9 @@ impl What {
             | Notice::SlowPassage { .. }
             | Notice::ListCall { .. }
             | Notice::ClockStepped { .. }
+            // Whoever wishes knows; what comes of it is news.
+            | Notice::Wished { .. }
+            | Notice::Resumed { .. }
             | Notice::Draining { .. } => return None,
         })
     }
@@ -111,7 +114,9 @@ fn why(cause: &Cause) -> Arc<str> {
     let Cause { desired, rule, .. } = cause;
     match rule {
         Rule::State => format!("wanted {desired} by the desired file").into(),
-        Rule::Override(_) | Rule::Schedule { .. } => format!("wanted {desired} by {rule}").into(),
+        Rule::Override(_) | Rule::Asked { .. } | Rule::Schedule { .. } => {
+            format!("wanted {desired} by {rule}").into()
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use tracing::Level;
 
 use super::fields::{Fields, Line};
 use super::late::{late, late_no_more};
+use super::wish::{resumed, wished};
 use crate::keel::call::{Call, CallId, Fate};
 use crate::keel::deployment::{AccountId, Action, DeploymentId, Desired, Status};
 use crate::keel::guard::{Release, way_out};
@@ -64,6 +65,8 @@ pub fn line(notice: &Notice) -> Line {
         Notice::LedgerStuck { fault: why } => {
             fault("the ledger cannot be written; no call is sent until it can", why)
         }
+        Notice::Wished { deployment, wish } => wished(deployment, wish),
+        Notice::Resumed { deployment, by } => resumed(deployment, by),
         Notice::LedgerFree => plain(Level::INFO, "the ledger can be written again".to_owned()),
         Notice::Draining { in_flight } => draining(*in_flight),
         Notice::Late { deployment, ready_by, by, reason, message } => {

@@ -17,4 +17,5 @@ mod secrets;
 mod system;
 mod teams;
 mod wall_clock;
+mod wishes;
 mod word;

@@ -28,8 +28,24 @@ pub(crate) struct Configuration {
     pub(crate) act: Option<Act>,
     /// When to hold back.
     pub(crate) guards: Option<Guards>,
+    /// Who may ask for exceptions.
+    pub(crate) admin: Option<Admin>,
     /// Who is told when something happens.
     pub(crate) notify: Option<Notify>,
+}
+
+/// Who may ask for exceptions: `evenkeel override`, `suspend`, `resume` and `sync`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Admin {
+    /// Whether there is a socket, `admin.sock` in the state directory, for the daemon's own user
+    /// and root.
+    pub(crate) socket: Option<bool>,
+    /// A file with the token that lets somebody in over TCP; without it nothing is changed over
+    /// TCP.
+    pub(crate) token_file: Option<String>,
+    /// The longest exception.
+    pub(crate) max_duration: Option<Duration>,
 }
 
 /// One base URL with one key.
