@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::api;
 use crate::clock::Clock;
 use crate::config::Account;
-use crate::http::{Heartbeat, Query};
+use crate::http::{Changes, Heartbeat, Query};
 use crate::keel::call::{Answer, CallId, Outcome};
 use crate::keel::decision::{Decision, Effect, Permit, Released};
 use crate::keel::deployment::AccountId;
@@ -18,6 +18,7 @@ use crate::keel::reconciler::{Event, Reconciler};
 use crate::keel::view::PastView;
 use crate::ledger::{Fault, Ledger, Refused};
 use crate::metrics::Metrics;
+use crate::notification::Inlet;
 use crate::telemetry;
 
 /// The longest sleep. Sleeps do not count a suspended machine's time, so after a resume this is how
@@ -73,8 +74,12 @@ pub struct Controller<L> {
     pub access: BTreeMap<AccountId, Access>,
     /// Counts what is told.
     pub metrics: Arc<Metrics>,
+    /// Where word is sent from, if anybody is to be told.
+    pub word: Option<Inlet>,
     /// Shows that the loop turns.
     pub heartbeat: Heartbeat,
+    /// Tells those who look that there is something new to see.
+    pub changes: Changes,
     /// What comes in.
     pub inbox: mpsc::UnboundedReceiver<Command>,
     /// For what this loop's own tasks bring back.
@@ -113,7 +118,7 @@ impl<L: Ledger> Controller<L> {
                         deadline.get_or_insert(tokio::time::Instant::now() + DRAIN_MAX);
                     }
                 }
-                Some(query) = self.queries.recv() => self.reply(query),
+                Some(query) = self.queries.recv() => self.reply(query)?,
                 () = tokio::time::sleep(turn) => self.handle(Event::Tick)?,
             }
             self.heartbeat.beat(self.clock.now().mono);
@@ -246,6 +251,13 @@ impl<L: Ledger> Controller<L> {
         for notice in notices {
             self.metrics.count(notice);
             telemetry::tell(notice);
+            if let Some(word) = &self.word {
+                word.tell(notice, self.clock.now().wall, |id| self.keel.name_of(id).cloned());
+            }
+        }
+        // An answer of no further consequence shows as an age and a budget, soon enough.
+        if notices.iter().any(|notice| !matches!(notice, Notice::CallEnded { .. })) {
+            self.changes.publish();
         }
     }
 
@@ -293,7 +305,7 @@ impl<L: Ledger> Controller<L> {
         }
     }
 
-    fn reply(&self, query: Query) {
+    fn reply(&mut self, query: Query) -> Result<(), Fault> {
         match query {
             Query::View(reply) => {
                 let _ = reply.send(Arc::new(self.keel.view(self.clock.now())));
@@ -301,11 +313,22 @@ impl<L: Ledger> Controller<L> {
             Query::History(reply) => {
                 let _ = reply.send(self.keel.past().map(PastView::from).collect());
             }
-            Query::Timeline(deployment, days, reply) => {
+            Query::Overview(reply) => {
+                let _ = reply.send(self.keel.overview(self.clock.now()));
+            }
+            Query::Reckoning(deployment, reply) => {
+                let _ = reply.send(self.keel.reckoning(&deployment, self.clock.now()));
+            }
+            Query::Timelines(deployments, days, reply) => {
                 let span = i64::from(days).saturating_mul(DAY_MILLIS);
                 let from = self.clock.now().wall.shifted(-span);
-                let _ = reply.send(self.keel.timeline(&deployment, from));
+                let _ = reply.send(self.keel.timelines(&deployments, from));
+            }
+            Query::Errand(errand, accepted) => {
+                self.handle(Event::Errand(errand))?;
+                self.accepting.push(accepted);
             }
         }
+        Ok(())
     }
 }

@@ -9,6 +9,8 @@ pub mod http;
 pub mod ledger;
 pub mod manifest;
 pub mod metrics;
+pub mod notification;
+pub mod outbound;
 pub mod serve;
 pub mod simulator;
 pub mod telemetry;

@@ -4,9 +4,18 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use evenkeel::cli::{self, Cli, exit};
+use tokio::runtime::Builder;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    let result = cli::run(Cli::parse()).await;
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let result = runtime.block_on(cli::run(cli));
+            // What a name server or a network disk still owes an answer is not waited for.
+            runtime.shutdown_background();
+            result
+        }
+        Err(error) => Err(exit::Failure::because("cannot begin to work", error)),
+    };
     exit::conclude(&result)
 }

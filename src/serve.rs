@@ -6,6 +6,7 @@
 //! keep a place only until somebody else needs it.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -13,12 +14,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -71,21 +73,61 @@ impl Default for Bounds {
 pub struct Hangup;
 
 /// What a handler gives back for a request.
-pub type Reply = Result<Response<Full<Bytes>>, Hangup>;
+pub type Reply<B = Full<Bytes>> = Result<Response<B>, Hangup>;
+
+/// What clients come in by.
+pub trait Door: Send + Sync {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    /// Who is at its other end, as far as the system knows.
+    type Peer: Copy + Send + Sync + 'static;
+
+    /// Waits for the next client.
+    fn enter(&self) -> impl Future<Output = io::Result<(Self::Stream, Self::Peer)>> + Send;
+}
+
+impl Door for TcpListener {
+    type Stream = TcpStream;
+    type Peer = SocketAddr;
+
+    async fn enter(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, peer) = self.accept().await?;
+        // Answers are small and whole: waiting for more to send would only delay them. If the
+        // option is refused, the connection still works.
+        let _refused = stream.set_nodelay(true);
+        Ok((stream, peer))
+    }
+}
+
+impl Door for UnixListener {
+    type Stream = UnixStream;
+    /// The user id, if the system tells it.
+    type Peer = Option<u32>;
+
+    async fn enter(&self) -> io::Result<(UnixStream, Option<u32>)> {
+        let (stream, _) = self.accept().await?;
+        let user = stream.peer_cred().ok().map(|peer| peer.uid());
+        Ok((stream, user))
+    }
+}
 
 /// Serves `listener` until `shutdown` resolves, then lets requests in progress end within
 /// [`Bounds::drain_time`] and returns with every connection closed.
 ///
-/// A handler is cancelled when its client goes away; work that must outlive the client belongs in a
-/// task of its own. Failures of single connections and of accept are never the server's end.
-pub async fn serve<H, F>(
-    listener: TcpListener,
+/// A body is asked for more only when its client takes it, and a connection in the middle of one
+/// gives way to a newcomer like an idle one. A handler is cancelled when its client goes away; work
+/// that must outlive the client belongs in a task of its own. Failures of single connections and of
+/// accept are never the server's end.
+pub async fn serve<D, H, F, B>(
+    listener: D,
     bounds: Bounds,
     shutdown: impl Future<Output = ()>,
     handler: H,
 ) where
-    H: Fn(Request<Incoming>, SocketAddr) -> F + Send + Sync + 'static,
-    F: Future<Output = Reply> + Send + 'static,
+    D: Door,
+    H: Fn(Request<Incoming>, D::Peer) -> F + Send + Sync + 'static,
+    F: Future<Output = Reply<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let room = Arc::new(Room::new(bounds.connections.max(1)));
     let handler = Arc::new(handler);
@@ -112,16 +154,19 @@ pub async fn serve<H, F>(
     }
 }
 
-async fn connection<H, F>(
-    stream: TcpStream,
-    peer: SocketAddr,
+async fn connection<S, P, H, F, B>(
+    stream: S,
+    peer: P,
     seat: Seat,
     bounds: Bounds,
     mut closed: watch::Receiver<bool>,
     handler: Arc<H>,
 ) where
-    H: Fn(Request<Incoming>, SocketAddr) -> F,
-    F: Future<Output = Reply>,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    P: Copy,
+    H: Fn(Request<Incoming>, P) -> F,
+    F: Future<Output = Reply<B>>,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
 {
     let Seat { permit: _permit, place } = seat;
     let served = Arc::clone(&place);
@@ -163,19 +208,16 @@ async fn connection<H, F>(
 }
 
 /// Waits for the next client and for a seat to put it in; `None` only if the room is gone.
-async fn admit(room: &Arc<Room>, listener: &TcpListener) -> Option<(TcpStream, SocketAddr, Seat)> {
+async fn admit<D: Door>(room: &Arc<Room>, listener: &D) -> Option<(D::Stream, D::Peer, Seat)> {
     let (stream, peer) = accept(listener).await;
-    // Answers are small and whole: waiting for more to send would only delay them. If the option
-    // is refused, the connection still works.
-    let _refused = stream.set_nodelay(true);
     let seat = Room::seat(room).await?;
     Some((stream, peer, seat))
 }
 
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+async fn accept<D: Door>(listener: &D) -> (D::Stream, D::Peer) {
     let mut told = false;
     loop {
-        match listener.accept().await {
+        match listener.enter().await {
             Ok(accepted) => return accepted,
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {

@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use evenkeel::config::{Overrides, SecretSource, Settings};
+use evenkeel::config::{Address, Admin, Notify, Overrides, SecretSource, Settings, token};
 use evenkeel::keel::deployment::AccountId;
 use evenkeel::keel::policy::Policy;
 use evenkeel::manifest::{on_disk, parse_beside, references};
+use evenkeel::notification::{Format, Kind};
+use secrecy::ExposeSecret as _;
 
 const ACCOUNT: &str = "accounts: { default: { url: 'https://a.example/public_api/v1', \
                        key: { env: K }, secret: { env: S } } }\n";
@@ -36,15 +38,102 @@ fn the_reference_names_each_key_with_its_default() {
     let text = fs::read_to_string("config/evenkeel.yaml").unwrap();
     let settings = resolve(&text).unwrap();
     assert_eq!(settings.policy, Policy::default());
+    assert_eq!(settings.notify, Notify::default());
+    assert_eq!(settings.admin, Admin::default());
     assert_eq!(settings.timeout, std::time::Duration::from_secs(30));
     assert_eq!(settings.listen, "127.0.0.1:9464");
     assert_eq!(settings.state_dir, PathBuf::from("/var/lib/evenkeel"));
     assert_eq!(settings.warnings, Vec::<String>::new());
     let bare: String = text.lines().map(|line| line.split('#').next().unwrap()).collect();
     for path in Settings::known_keys() {
+        if path == "admin.token_file" {
+            // Without a default it stands there as a comment.
+            assert!(text.contains("\n  # token_file: "), "config/evenkeel.yaml lacks {path}");
+            continue;
+        }
         for key in path.split('.') {
             assert!(bare.contains(&format!("{key}:")), "config/evenkeel.yaml does not have {path}");
         }
+    }
+}
+
+/// As the reference shows them: uncommented, and over the line that says there are none.
+#[test]
+fn the_receivers_of_the_reference_are_valid() {
+    let text = fs::read_to_string("config/evenkeel.yaml").unwrap();
+    let (_, shown) = text.split_once("  receivers: {}\n").unwrap();
+    let shown: Vec<_> = shown.lines().map(|line| line.replacen("  # ", "  ", 1)).collect();
+    let settings = with_account(&format!("notify:\n{}\n", shown.join("\n"))).unwrap();
+    let receivers = settings.notify.receivers;
+    assert_eq!(receivers.keys().collect::<Vec<_>>(), ["operations", "team-chat"]);
+    let (operations, chat) = (&receivers["operations"], &receivers["team-chat"]);
+    assert_eq!(operations.format, Format::Webhook);
+    assert_eq!(operations.url, Address::Plain("https://alerts.example.com/evenkeel".to_owned()));
+    assert_eq!(operations.events, Kind::ALL.into());
+    assert_eq!(operations.deployments, None);
+    assert_eq!(chat.format, Format::Slack);
+    let url = SecretSource::File("/run/credentials/evenkeel/slack-url".into());
+    assert_eq!((&chat.url, &chat.secret), (&Address::Kept(url), &None));
+    assert_eq!(chat.events.len(), 5);
+    assert_eq!(chat.deployments.as_ref().unwrap().len(), 2);
+    // And the reference names each event.
+    for kind in Kind::ALL {
+        assert!(text.contains(kind.as_str()), "config/evenkeel.yaml does not have {kind}");
+    }
+}
+
+const RECEIVER: &str = "notify: { receivers: { a: { ";
+
+/// A receiver, and what is said of it.
+const RECEIVERS: [(&str, &str); 13] = [
+    ("secret: { env: S }", "2:24: `url` is missing: `{ env: NAME }` or `{ file: PATH }`"),
+    ("url: 'https://a.example/'", "2:24: `secret` is missing: `{ env: NAME }` or `{ file: PATH }`"),
+    ("url: 'http://a.example/', secret: { env: S }", "plain http would show the messages"),
+    ("url: 'ftp://a.example/', secret: { env: S }", "2:34: `url`: expected an https:// URL"),
+    ("url: a.example, secret: { env: S }", "`url`: this is no URL; expected one with https://"),
+    (
+        "url: 'https://u:p@a.example/', secret: { env: S }",
+        "the URL holds a user name or a password",
+    ),
+    ("url: { env: U }, secret: whsec_x", "a credential is not written here"),
+    ("format: slack, url: 'https://a.example/'", "`url`: a credential is not written here"),
+    ("format: teams, url: { env: U }, secret: { env: S }", "only a receiver of `format: webhook`"),
+    (
+        "format: slak, url: { env: U }",
+        "expected `webhook`, `slack` or `teams`, found the text `slak`",
+    ),
+    ("url: { env: U }, secret: { env: S }, events: []", "`events`: expected at least one"),
+    ("url: { env: U }, secret: { env: S }, events: [fail]", "found the text `fail`; did you mean"),
+    ("url: { env: U }, secret: { env: S }, deployments: ['a b']", "`a b` is not a deployment id"),
+];
+
+#[test]
+fn each_fault_of_a_receiver_says_what_was_expected() {
+    for (text, expected) in RECEIVERS {
+        let report = refused(&format!("{RECEIVER}{text} }} }} }}\n"));
+        assert!(report.len() == 1 && report[0].contains(expected), "{text}: {report:#?}");
+    }
+    let report = refused("notify: { receivers: [a], group_interval: 0s }\n");
+    assert_eq!(
+        report,
+        [
+            "e.yaml:2:22: `receivers`: expected a map from names to receivers",
+            "e.yaml:2:43: `group_interval`: must be longer than nothing",
+        ]
+    );
+}
+
+#[test]
+fn a_receivers_url_shows_in_no_report() {
+    for text in [
+        "notify:\n  receivers:\n    a:\n      format: slack\n      url: https://h.example/canary\n",
+        "notify:\n  receivers:\n    a:\n      url: https://h.example/canary\n     x\n",
+        "notify: { receivers: { a: { format: teams, url: 'https://h.example/canary' } } }\n",
+        "notify:\n  receivers:\n    a:\n      ulr: https://h.example/canary\n",
+        "notify:\n  receivers:\n    a:\n      url: http://h.example/canary\n",
+    ] {
+        let report = with_account(text).unwrap_err();
+        assert!(!report.contains("canary"), "{text}{report}");
     }
 }
 
@@ -115,7 +204,7 @@ fn all_faults_come_in_one_report() {
 }
 
 /// A configuration after the account's line, and what is said of it.
-const CASES: [(&str, &str); 16] = [
+const CASES: [(&str, &str); 20] = [
     ("limits: { start: { requests: 0 } }", "`requests`: expected a whole number from 1 up, found"),
     ("limits: { start: { per: 1x } }", "`per`: `1x` is not a duration; write it like `90s`"),
     ("limits: { margin: -1s }", "`margin`: `-1s` is not a duration"),
@@ -131,6 +220,10 @@ const CASES: [(&str, &str); 16] = [
     ("listen: 9464", "`listen`: `9464` is not an address; expected host and port"),
     ("listen: here:99999", "`listen`: `here:99999` is not an address"),
     ("limits: [1]", "expected a map behind `limits:`, found"),
+    ("admin: { token: abc }", "unknown key `token` in admin; expected `socket`, `token_file` or"),
+    ("admin: { socket: maybe }", "`socket`: expected `true` or `false`, found"),
+    ("admin: { max_duration: 400d }", "`max_duration`: must be at most 366d"),
+    ("admin: { max_duration: 0s }", "`max_duration`: must be longer than nothing"),
     ("desired: [a]", "`desired`: expected text, found"),
 ];
 
@@ -236,4 +329,30 @@ fn a_credential_file_is_one_line() {
     }
     assert!(read(&"x".repeat(5000)).unwrap_err().contains("longer than 4 KiB"));
     fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn a_token_is_long_and_never_shown() {
+    let dir = std::env::temp_dir().join(format!("evenkeel-token-{}", std::process::id()));
+    std::fs::create_dir(&dir).unwrap();
+    let file = dir.join("token");
+    let read = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        token(&file).map(|token| token.expose_secret().to_owned())
+    };
+    assert_eq!(read("0123456789abcdef\n").unwrap(), "0123456789abcdef");
+    let cases = [
+        ("0123456789abcde", "it must have at least 16 characters"),
+        ("0123456789 abcdef", "it must be of printable ASCII characters without spaces"),
+        ("", "it is empty"),
+    ];
+    for (text, why) in cases {
+        let fault = read(text).unwrap_err();
+        assert!(fault.ends_with(why) && !fault.contains("0123"), "{fault}");
+    }
+    std::fs::remove_file(&file).unwrap();
+    assert!(token(&file).unwrap_err().contains("cannot read the credential in"));
+    std::fs::remove_dir(dir).unwrap();
+    let report = refused("admin: { token: canary-token }").join("\n");
+    assert!(!report.contains("canary"), "{report}");
 }

@@ -101,6 +101,8 @@ fn notices() -> Vec<Notice> {
             removed: 1,
         },
         Notice::ManifestRefused { report: "desired.yaml:7:3: unknown key `stat`\n  7 | x".into() },
+        Notice::ManifestMended { revision: "3f9c1a2b".into() },
+        Notice::Left { deployment: id() },
         Notice::StopsHeld { change: "3f9c1a2b".into(), stops: 12, fleet: 20, since: NOW },
         Notice::StopsReleased { change: "3f9c1a2b".into(), stops: 12, why: Release::Acknowledged },
         Notice::StopsReleased { change: "3f9c1a2b".into(), stops: 1, why: Release::WithinLimits },

@@ -9,10 +9,9 @@
 mod client;
 mod connect;
 mod outcome;
-pub mod retry_after;
 mod transport;
 pub mod wire;
 
 pub use client::{Client, Credentials, Options};
 pub use outcome::in_time;
-pub use transport::{BuildError, plain_client};
+pub use transport::{BuildError, local_client, plain_client};

@@ -8,10 +8,10 @@ use reqwest::Response;
 use reqwest::header::{DATE, RETRY_AFTER};
 use tokio::time::{Instant, timeout_at};
 
-use super::retry_after;
 use super::wire;
 use crate::keel::call::{Body, Outcome, Request};
 use crate::keel::time::{Wall, format_duration};
+use crate::outbound::retry_after;
 
 /// The largest answer about one deployment that is read: the documented one has some 300 bytes.
 const ONE_MAX: usize = 64 * 1024;

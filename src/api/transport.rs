@@ -1,10 +1,12 @@
 //! Builds the HTTP clients, all with the same manners.
 
+use std::path::Path;
 use std::time::Duration;
 
-use reqwest::{ClientBuilder, Url};
+use reqwest::Url;
 
 use super::connect::GateLayer;
+use crate::outbound::{polite, polite_to, without_tls};
 
 /// The longest that name resolution, connect and TLS may take. A server that is up answers them in
 /// well under a second; one that is not should not hold a call's slot for the whole timeout. Half
@@ -54,49 +56,33 @@ pub(super) fn base_url(text: &str) -> Result<Url, BuildError> {
     fault.map_or(Ok(url), |fault| Err(BuildError::Url(fault)))
 }
 
-/// What all clients have in common.
-///
-/// Measured with reqwest 0.13: without `never` a refused request is repeated, without `none` a 307
-/// repeats a POST.
-fn polite() -> ClientBuilder {
-    // The first in the process wins, and ring is the only one here.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .retry(reqwest::retry::never())
-        .redirect(reqwest::redirect::Policy::none())
-        .http1_only()
-        .no_proxy()
-        .referer(false)
-}
-
-/// TLS that trusts nobody, for servers that are spoken to without TLS: needs no CA certificates.
-fn without_tls(builder: ClientBuilder) -> ClientBuilder {
-    builder.tls_certs_only([])
-}
-
 /// An account's clients: for reads, which share connections, and for starts and stops, each of
 /// which gets a connection of its own. So a POST is never written to a connection that the server
 /// may be closing, and it is known of each whether a connection was there to write it to.
-///
-/// Trusts the platform's CA certificates (`SSL_CERT_FILE`, `SSL_CERT_DIR`, or the system's place).
-/// They are the ones that the operator maintains and extends; bundled ones would age with the
-/// binary. A container image `FROM scratch` must have `/etc/ssl/certs/ca-certificates.crt`.
 pub(super) fn pair(
     url: &Url,
     user_agent: &str,
     timeout: Duration,
 ) -> Result<(reqwest::Client, reqwest::Client), BuildError> {
     let build = |idle: usize| {
-        let builder = polite()
+        let builder = polite_to(url)
             .user_agent(user_agent)
             .connect_timeout(CONNECT_MAX.min(timeout / 2))
             .connector_layer(GateLayer)
             .pool_idle_timeout(IDLE_MAX)
             .pool_max_idle_per_host(idle);
-        let builder = if url.scheme() == "http" { without_tls(builder) } else { builder };
         builder.build().map_err(BuildError::Tls)
     };
     Ok((build(IDLE_CONNECTIONS)?, build(0)?))
+}
+
+/// As [`plain_client`], over a Unix socket.
+///
+/// # Errors
+/// When the system has no resources for one.
+pub fn local_client(socket: &Path, timeout: Duration) -> reqwest::Result<reqwest::Client> {
+    let builder = without_tls(polite()).timeout(timeout).pool_max_idle_per_host(0);
+    builder.unix_socket(socket).build()
 }
 
 /// A client for one question to a daemon on this machine, without TLS; `timeout` is for all of it.

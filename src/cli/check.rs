@@ -9,6 +9,7 @@ use super::exit::{Exit, Failure};
 use super::global::{Global, Settable};
 use super::output::{self, Format};
 use super::terminal::style::{self, paint};
+use super::word;
 use crate::config::Settings;
 use crate::keel::deployment::AccountId;
 use crate::keel::finding;
@@ -65,6 +66,7 @@ pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
                         findings.warnings.push(text);
                     }
                 }
+                findings.warnings.extend(word::warnings(&settings));
                 let Policy { accounts, limits, .. } = &settings.policy;
                 look(&[settings.desired], Some(accounts), limits, &mut findings)?;
             }

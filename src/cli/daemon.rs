@@ -86,7 +86,7 @@ pub async fn get<T: DeserializeOwned>(address: &str, path: &str) -> Result<T, No
 }
 
 /// A daemon that listens everywhere is asked on the loopback address.
-fn reachable(listen: &str) -> String {
+pub(super) fn reachable(listen: &str) -> String {
     match listen.parse::<std::net::SocketAddr>() {
         Ok(address) if address.ip().is_unspecified() => {
             let host = if address.is_ipv6() { "[::1]" } else { "127.0.0.1" };

@@ -8,10 +8,10 @@ use super::terminal::style::{self, paint};
 use super::terminal::table::{Cell, Keep, Table};
 use super::terminal::times::{ago, between, both, due};
 use super::terminal::{self, fold, labelled, plain};
-use crate::keel::guard::way_out;
+use crate::keel::guard::{GuardView, way_out};
 use crate::keel::plan::Reason;
 use crate::keel::time::{Wall, format_duration};
-use crate::keel::view::{DeploymentView, GuardView, NextStep, PastView, ReadyView, View};
+use crate::keel::view::{DeploymentView, NextStep, PastView, ReadyView, View};
 
 /// Which question the fleet's table answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,9 +19,12 @@ pub mod preview;
 pub mod progress;
 pub mod run;
 pub mod simulate;
+pub mod socket;
 pub mod start;
 pub mod status;
 pub mod terminal;
+pub mod wish;
+pub mod word;
 
 use clap::{Parser, Subcommand};
 
@@ -66,6 +69,14 @@ pub enum Command {
     Status(status::StatusArgs),
     /// Show every call that spent a start or stop, and why
     History(history::HistoryArgs),
+    /// Have a deployment running or stopped for a while, whatever the desired file says
+    Override(wish::OverrideArgs),
+    /// Neither start nor stop a deployment for a while
+    Suspend(wish::SuspendArgs),
+    /// End what `override` and `suspend` asked for: the desired file decides again
+    Resume(wish::ResumeArgs),
+    /// Read the status of a deployment, or of all, as soon as the budget lets it
+    Sync(wish::SyncArgs),
     /// Show the coming changes of the wanted state, and what the limits make of them
     Preview(preview::PreviewArgs),
     /// Show what an edit of the desired file changes over the coming days; for pull requests
@@ -96,6 +107,10 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Once(args) => once::run(&global, &args).await,
         Command::Status(args) => status::run(&global, &args).await,
         Command::History(args) => history::run(&global, &args).await,
+        Command::Override(args) => wish::over(&global, &args).await,
+        Command::Suspend(args) => wish::suspend(&global, &args).await,
+        Command::Resume(args) => wish::resume(&global, &args).await,
+        Command::Sync(args) => wish::sync(&global, &args).await,
         Command::Preview(args) => preview::run(&global, &args),
         Command::Diff(args) => diff::run(&global, &args),
         Command::Explain(args) => explain::run(&global, &args).await,

@@ -3,6 +3,7 @@
 use super::exit::{Exit, Failure};
 use super::global::{Global, Settable};
 use super::start::{self, Daemon};
+use super::word::GOODBYE_MAX;
 use crate::controller::Ended;
 use crate::lifecycle;
 
@@ -10,7 +11,7 @@ use crate::lifecycle;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: evenkeel --config /etc/evenkeel/evenkeel.yaml run\n\n\
     SIGHUP reads configuration, credentials and desired file again. SIGTERM ends after the calls \
-    under way, 10 s at most.\n\n\
+    under way, 10 s at most, and after the messages of `notify`, 5 s at most.\n\n\
     Exit code: 0 after SIGTERM or SIGINT.")]
 pub struct RunArgs {
     /// Settings that stand over the configuration file
@@ -26,7 +27,8 @@ pub async fn run(global: &Global, args: RunArgs) -> Result<Exit, Failure> {
     global.start_log()?;
     let settings = global.settings(&args.settable)?;
     start::warn(&settings.warnings);
-    let Daemon { mut controller, desired, outbox, http } = start::daemon(&settings, true).await?;
+    let daemon = start::daemon(&settings, true).await?;
+    let Daemon { mut controller, desired, outbox, http, word } = daemon;
     let global = global.clone();
     let reload = {
         let (desired, outbox, before) = (desired.clone(), outbox.clone(), settings.clone());
@@ -47,8 +49,13 @@ pub async fn run(global: &Global, args: RunArgs) -> Result<Exit, Failure> {
             false
         })
         .await;
+    let goodbye = async {
+        if let Some(word) = word {
+            word.close(GOODBYE_MAX).await;
+        }
+    };
+    tokio::join!(http.shutdown(), goodbye);
     signals.abort();
-    http.shutdown().await;
     match ended {
         Ok(Ended::Stopped | Ended::Done) => {
             tracing::info!("ended in good order");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -10,18 +11,21 @@ use tokio::task::JoinHandle;
 
 use super::exit::Failure;
 use super::global::{Global, Settable};
+use super::socket::{self, Socket};
+use super::word;
 use crate::api;
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{self, Admin, Settings};
 use crate::controller::{Access, Command, Controller};
 use crate::desired::Desired;
-use crate::http::{self, Heartbeat};
+use crate::http::{self, Changes, Heartbeat, admin::Gate};
 use crate::keel::deployment::AccountId;
 use crate::keel::history::History;
 use crate::keel::notice::chain;
 use crate::keel::reconciler::{Event, Reconciler, Replay};
-use crate::ledger::{self, FileLedger};
+use crate::ledger::{self, FileLedger, Torn};
 use crate::metrics::Metrics;
+use crate::notification::Desk;
 
 /// Questions of the HTTP endpoint that may wait for the loop.
 const QUERIES_MAX: usize = 64;
@@ -37,14 +41,18 @@ pub struct Daemon {
     pub outbox: mpsc::UnboundedSender<Command>,
     /// The endpoint.
     pub http: Endpoint,
+    /// Who tells people, if anybody is to be told.
+    pub word: Option<Desk>,
 }
 
 /// The HTTP endpoint, if it was to be served.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Endpoint {
     address: Option<SocketAddr>,
-    end: Option<oneshot::Sender<()>>,
-    task: Option<JoinHandle<()>>,
+    ends: Vec<oneshot::Sender<()>>,
+    tasks: Vec<JoinHandle<()>>,
+    /// Goes when the requests under way have ended.
+    socket: Option<Socket>,
 }
 
 impl Endpoint {
@@ -53,12 +61,35 @@ impl Endpoint {
         self.address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
+    /// Takes what people on this machine ask for, at a socket beside the ledger. A daemon that
+    /// cannot have one does without.
+    fn offer(&mut self, state_dir: &Path, state: Arc<http::State>) {
+        let path = state_dir.join(socket::NAME);
+        match socket::bind(&path) {
+            Ok((listener, socket)) => {
+                let (end, ended) = oneshot::channel::<()>();
+                let ended = async move {
+                    let _ = ended.await;
+                };
+                let serving = http::admin::run(listener, state, socket::user_name, ended);
+                self.tasks.push(tokio::spawn(serving));
+                self.ends.push(end);
+                self.socket = Some(socket);
+            }
+            Err(error) => tracing::warn!(
+                "cannot listen at {}, so `evenkeel override` and the like do not work: {error}",
+                path.display()
+            ),
+        }
+    }
+
     /// Lets the requests under way come to their end.
     pub async fn shutdown(self) {
-        drop(self.end);
-        if let Some(task) = self.task {
+        drop(self.ends);
+        for task in self.tasks {
             let _ = task.await;
         }
+        drop(self.socket);
     }
 }
 
@@ -73,13 +104,7 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
         .map_err(|error| Failure::because("cannot use the ledger", error))?;
     let torn = recovery.torn.as_ref().map_or(0, |torn| torn.calls);
     if let Some(torn) = &recovery.torn {
-        let kept = torn.kept.as_ref().map(|path| format!("; kept in {}", path.display()));
-        tracing::warn!(
-            "a crash tore {} bytes off the ledger's end; {} calls count as spent{}",
-            torn.bytes,
-            torn.calls,
-            kept.unwrap_or_default()
-        );
+        warn_of(torn);
     }
     let replay = Replay { fresh: recovery.fresh, torn };
     let now = clock.now();
@@ -89,30 +114,36 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
         .map_err(|error| Failure::because("cannot set the metrics up", error))?;
     let metrics = Arc::new(metrics);
     let heartbeat = Heartbeat::new(now.mono);
+    let changes = Changes::new(now.mono);
     let (outbox, inbox) = mpsc::unbounded_channel();
     let (ask, queries) = mpsc::channel(QUERIES_MAX);
     let endpoint = if serve {
         let state = http::State {
+            gate: gate(&settings.admin)?,
             queries: ask,
             patience: http::PATIENCE,
             heartbeat: heartbeat.clone(),
+            changes: changes.clone(),
             now: {
                 let clock = clock.clone();
                 Box::new(move || clock.now().mono)
             },
             exposition: exposition(metrics.clone(), clock.clone()),
         };
-        listen(&settings.listen, state).await?
+        listen(settings, Arc::new(state)).await?
     } else {
-        Endpoint { address: None, end: None, task: None }
+        Endpoint::default()
     };
+    let (inlet, word) = word::open(settings, serve, &recovery.id, &metrics, &clock).unzip();
     let mut controller = Controller {
         keel,
         ledger,
         clock: clock.clone(),
         access,
         metrics,
+        word: inlet,
         heartbeat,
+        changes,
         inbox,
         queries,
         outbox: outbox.clone(),
@@ -121,7 +152,17 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
     };
     controller.commit(first).map_err(ledger_failed)?;
     let desired = Desired::follow(settings, clock, outbox.clone(), controller.metrics.clone());
-    Ok(Daemon { controller, desired, outbox, http: endpoint })
+    Ok(Daemon { controller, desired, outbox, http: endpoint, word })
+}
+
+fn warn_of(torn: &Torn) {
+    let kept = torn.kept.as_ref().map(|path| format!("; kept in {}", path.display()));
+    tracing::warn!(
+        "a crash tore {} bytes off the ledger's end; {} calls count as spent{}",
+        torn.bytes,
+        torn.calls,
+        kept.unwrap_or_default()
+    );
 }
 
 fn exposition(metrics: Arc<Metrics>, clock: Clock) -> http::Exposition {
@@ -148,7 +189,27 @@ fn access(settings: &Settings, ledger: &str) -> Result<BTreeMap<AccountId, Acces
     settings.accounts.iter().map(one).collect()
 }
 
-async fn listen(address: &str, state: http::State) -> Result<Endpoint, Failure> {
+/// Who may change something over HTTP. A token that is no good is a fault now, and not when it is
+/// needed.
+fn gate(admin: &Admin) -> Result<Gate, Failure> {
+    let Some(file) = admin.token_file.clone() else {
+        return Ok(Gate::new(admin.max_duration, None));
+    };
+    let fault = |fault| Failure::new(format!("cannot use `admin.token_file`: {fault}"));
+    config::token(&file).map_err(fault)?;
+    Ok(Gate::new(admin.max_duration, Some(Arc::new(move || config::token(&file)))))
+}
+
+/// Listens where the settings say.
+async fn listen(settings: &Settings, state: Arc<http::State>) -> Result<Endpoint, Failure> {
+    let mut endpoint = listen_at(&settings.listen, state.clone()).await?;
+    if settings.admin.socket {
+        endpoint.offer(&settings.state_dir, state);
+    }
+    Ok(endpoint)
+}
+
+async fn listen_at(address: &str, state: Arc<http::State>) -> Result<Endpoint, Failure> {
     let failed = |error| {
         let what = format!("cannot listen on {address}; is it taken? `--listen` names another");
         Failure::because(what, error)
@@ -160,8 +221,8 @@ async fn listen(address: &str, state: http::State) -> Result<Endpoint, Failure> 
     let ended = async move {
         let _ = ended.await;
     };
-    let task = tokio::spawn(http::run(listener, Arc::new(state), ended));
-    Ok(Endpoint { address: Some(address), end: Some(end), task: Some(task) })
+    let task = tokio::spawn(http::run(listener, state, ended));
+    Ok(Endpoint { address: Some(address), ends: vec![end], tasks: vec![task], socket: None })
 }
 
 /// Reads the configuration again. What cannot change in a running process is said, and left.
@@ -191,6 +252,7 @@ pub fn reload(
         ("desired", settings.desired != before.desired),
         ("accounts", settings.accounts != before.accounts),
         ("observe.timeout", settings.timeout != before.timeout),
+        ("notify", settings.notify != before.notify),
     ];
     for (key, _) in fixed.iter().filter(|(_, changed)| *changed) {
         tracing::warn!("`{key}` changed; it takes effect when the daemon starts again");

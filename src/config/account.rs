@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use super::{Environment, Overrides};
 use crate::api::Credentials;
 use crate::keel::deployment::AccountId;
+use crate::outbound::is_loopback;
 use crate::yaml::{At, Faults, Fields, Kind, Node, Place};
 
 /// How the real base URL ends.
@@ -67,7 +68,11 @@ impl Account {
 }
 
 impl SecretSource {
-    fn read(&self) -> Result<SecretString, CredentialsError> {
+    /// Reads it as it is now.
+    ///
+    /// # Errors
+    /// Why it is not to be had; never what it is.
+    pub fn read(&self) -> Result<SecretString, CredentialsError> {
         match self {
             Self::Env(name) => match std::env::var(name) {
                 Ok(text) if !text.is_empty() => Ok(text.into()),
@@ -134,7 +139,8 @@ pub(super) fn read(node: &Node, beside: &Path, faults: &mut Faults) -> Partials 
     accounts
 }
 
-fn credential(
+/// Where a credential is kept: `{ env: NAME }` or `{ file: PATH }`.
+pub(super) fn credential(
     fields: &mut Fields<'_>,
     key: &'static str,
     beside: &Path,
@@ -267,9 +273,7 @@ fn checked(text: &str) -> Result<(String, Option<&'static str>), &'static str> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err("a base URL has no `?` and no `#`");
     }
-    let host = url.host_str().unwrap_or_default();
-    let loopback = matches!(host, "localhost" | "[::1]")
-        || host.parse().is_ok_and(|address: std::net::Ipv4Addr| address.is_loopback());
+    let loopback = is_loopback(&url);
     match url.scheme() {
         "https" => (),
         "http" if loopback => (),

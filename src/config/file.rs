@@ -1,4 +1,4 @@
-//! The sections of the configuration file that the keel's policy comes from.
+//! The configuration file, section by section; most of them are the keel's policy.
 
 use std::net::ToSocketAddrs as _;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::{self, Partials};
+use super::admin::{self, Admin};
+use super::notify::{self, Notify};
 use crate::keel::policy::{Limit, NewLedger, Policy, ScopeMode};
 use crate::keel::time::{format_duration, parse_duration};
 use crate::yaml::{Faults, Fields, Node};
@@ -18,7 +20,9 @@ pub(super) struct File {
     pub(super) listen: Option<String>,
     pub(super) timeout: Option<Duration>,
     pub(super) accounts: Partials,
+    pub(super) admin: Admin,
     pub(super) policy: Policy,
+    pub(super) notify: Notify,
 }
 
 /// Takes the whole file apart. Without a file all is as the defaults have it.
@@ -43,6 +47,8 @@ pub(super) fn read(root: Option<&Node>, beside: &Path, faults: &mut Faults) -> F
     file.timeout = observe(fields.section("observe", faults), &mut file.policy, faults);
     act(fields.section("act", faults), &mut file.policy, faults);
     guards(fields.section("guards", faults), &mut file.policy, faults);
+    file.admin = admin::read(fields.section("admin", faults), beside, faults);
+    file.notify = notify::read(fields.section("notify", faults), beside, faults);
     fields.finish(faults);
     file
 }
@@ -59,16 +65,16 @@ pub(super) fn address(text: &str) -> Result<(), String> {
     if host.is_empty() { Err(bad()) } else { Ok(()) }
 }
 
-fn path(node: &Node, beside: &Path) -> Result<PathBuf, String> {
+pub(super) fn path(node: &Node, beside: &Path) -> Result<PathBuf, String> {
     Ok(beside.join(node.word()?))
 }
 
-fn duration(node: &Node) -> Result<Duration, String> {
+pub(super) fn duration(node: &Node) -> Result<Duration, String> {
     parse_duration(node.word()?)
 }
 
 /// A duration that is more than nothing.
-fn span(node: &Node) -> Result<Duration, String> {
+pub(super) fn span(node: &Node) -> Result<Duration, String> {
     match duration(node)? {
         Duration::ZERO => Err("must be longer than nothing".to_owned()),
         span => Ok(span),
@@ -76,7 +82,7 @@ fn span(node: &Node) -> Result<Duration, String> {
 }
 
 /// Puts a value over its default, if there is one.
-fn set<T>(target: &mut T, value: Option<T>) {
+pub(super) fn set<T>(target: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *target = value;
     }

@@ -1,10 +1,14 @@
 //! The configuration: flags over environment over file over defaults, to each adapter's options.
 
 mod account;
+mod admin;
 mod file;
+mod notify;
 mod secrets;
 
 pub use account::{Account, CredentialsError, SecretSource};
+pub use admin::{Admin, token};
+pub use notify::{Address, Notify, Receiver};
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +24,7 @@ use crate::yaml::{At, Faults, Problem, Report, Source};
 const USUAL_FILE: &str = "/etc/evenkeel/evenkeel.yaml";
 
 /// Where the ledger is kept when nothing says otherwise.
-const USUAL_STATE_DIR: &str = "/var/lib/evenkeel";
+pub const USUAL_STATE_DIR: &str = "/var/lib/evenkeel";
 
 /// The desired file, beside the configuration, when nothing says otherwise.
 const USUAL_DESIRED: &str = "desired.yaml";
@@ -59,10 +63,14 @@ pub struct Settings {
     pub listen: String,
     /// The accounts.
     pub accounts: BTreeMap<AccountId, Account>,
+    /// Who may change something in the running daemon.
+    pub admin: Admin,
     /// The keel's rules.
     pub policy: Policy,
     /// How long a call may take.
     pub timeout: Duration,
+    /// Who is told when something happens.
+    pub notify: Notify,
     /// What is odd, but no fault.
     pub warnings: Vec<String>,
 }
@@ -142,8 +150,10 @@ impl Settings {
             state_dir: state_dir.unwrap_or_else(|| USUAL_STATE_DIR.into()),
             listen,
             accounts,
+            admin: file.admin,
             policy,
             timeout: file.timeout.unwrap_or(USUAL_TIMEOUT),
+            notify: file.notify,
             warnings,
         })
     }

@@ -4,7 +4,13 @@
 use crate::yaml::{Entry, Kind, Node, Place, Source};
 
 /// What credentials stand behind.
-const KEYS: [&str; 2] = ["key", "secret"];
+const KEYS: [&str; 3] = ["key", "secret", "token"];
+
+/// Behind [`RECEIVERS`] it is a credential, too: whoever knows it may post.
+const URL: &str = "url";
+
+/// Where those are who are told.
+const RECEIVERS: &str = "notify";
 
 /// What tells where a credential is instead.
 const SOURCES: [&str; 2] = ["env", "file"];
@@ -14,10 +20,14 @@ const SOURCES: [&str; 2] = ["env", "file"];
 pub(super) fn hide_suspects(source: &mut Source) -> bool {
     let text = source.text.clone();
     let mut places = Vec::new();
-    let mut begin = 0;
+    let (mut begin, mut receivers) = (0, false);
     for line in text.split_inclusive(['\n', '\r']) {
         let whole = line.trim_end();
-        let ranges = KEYS.iter().filter_map(|key| value(whole, key)).chain(login(whole));
+        if whole.starts_with(|first: char| !first.is_whitespace() && first != '#') {
+            receivers = whole.starts_with(RECEIVERS);
+        }
+        let url = receivers.then(|| value(whole, URL)).flatten();
+        let ranges = KEYS.iter().filter_map(|key| value(whole, key)).chain(login(whole)).chain(url);
         places.extend(ranges.map(|(start, end)| place(begin + start, end - start)));
         begin += line.len();
     }
@@ -56,9 +66,16 @@ pub(super) fn places(root: &Node) -> Vec<Place> {
         for entry in entries(&account.value).iter().flat_map(|account| entries(&account.value)) {
             // A misspelled key may stand before a credential as well as any other.
             let login = entry.value.word().is_ok_and(|word| word.contains('@'));
-            if &*entry.key != "url" || login {
+            if &*entry.key != URL || login {
                 places.push(entry.value.place);
             }
+        }
+    }
+    for notify in entries(root).iter().filter(|entry| &*entry.key == RECEIVERS) {
+        for receiver in entries(&notify.value).iter().flat_map(|one| entries(&one.value)) {
+            let told = ["format", "events", "deployments"];
+            let hidden = entries(&receiver.value).iter().filter(|it| !told.contains(&&*it.key));
+            places.extend(hidden.map(|entry| entry.value.place));
         }
     }
     places

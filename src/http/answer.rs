@@ -1,17 +1,20 @@
 //! Answers and their headers.
 
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::Bytes;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
+    HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
-/// The page has no scripts, no forms, no frames and one stylesheet of its own; nothing else has
-/// anything to load at all.
-const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
+use super::assets::Asset;
+use super::events::Stream;
+
+/// One stylesheet, one script and one icon, all of its own; nothing inline, nothing from elsewhere.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+                      connect-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 
 /// What a body is.
@@ -21,6 +24,9 @@ pub(super) enum Kind {
     Json,
     Html,
     Style,
+    Script,
+    Icon,
+    Events,
     /// The text format of Prometheus.
     Metrics,
 }
@@ -32,19 +38,22 @@ impl Kind {
             Self::Json => "application/json",
             Self::Html => "text/html; charset=utf-8",
             Self::Style => "text/css; charset=utf-8",
+            Self::Script => "text/javascript; charset=utf-8",
+            Self::Icon => "image/svg+xml",
+            Self::Events => "text/event-stream",
             Self::Metrics => "text/plain; version=0.0.4; charset=utf-8",
         }
     }
-
-    /// Everything shows the present, but the stylesheet is the version's; a new one should show
-    /// soon.
-    const fn caching(self) -> &'static str {
-        match self {
-            Self::Text | Self::Json | Self::Html | Self::Metrics => "no-store",
-            Self::Style => "max-age=300",
-        }
-    }
 }
+
+/// Everything shows the present.
+const FRESH: &str = "no-store";
+
+/// What is asked for by its version never changes.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+/// A body: whole, or one that goes on.
+pub type Body = Either<Full<Bytes>, Stream>;
 
 /// An answer in the making.
 #[derive(Debug)]
@@ -52,6 +61,7 @@ pub(super) struct Reply {
     status: StatusCode,
     kind: Kind,
     body: Bytes,
+    caching: &'static str,
 }
 
 #[derive(Serialize)]
@@ -60,9 +70,13 @@ struct Fault<'a> {
 }
 
 impl Reply {
+    fn new(status: StatusCode, kind: Kind, body: impl Into<Bytes>) -> Self {
+        Self { status, kind, body: body.into(), caching: FRESH }
+    }
+
     /// A line, or several, of text.
     pub(super) fn text(status: StatusCode, text: &str) -> Self {
-        Self { status, kind: Kind::Text, body: format!("{text}\n").into() }
+        Self::new(status, Kind::Text, format!("{text}\n"))
     }
 
     /// What went wrong, as text or as `{"error": …}`.
@@ -73,7 +87,10 @@ impl Reply {
                 // A value that cannot be written keeps its own status.
                 if reply.status == StatusCode::OK { Self { status, ..reply } } else { reply }
             }
-            Kind::Text | Kind::Html | Kind::Style | Kind::Metrics => Self::text(status, error),
+            Kind::Html => Self::html(status, super::page::fault(status, error)),
+            Kind::Text | Kind::Style | Kind::Script | Kind::Icon | Kind::Events | Kind::Metrics => {
+                Self::text(status, error)
+            }
         }
     }
 
@@ -82,47 +99,67 @@ impl Reply {
         match serde_json::to_vec(value) {
             Ok(mut body) => {
                 body.push(b'\n');
-                Self { status: StatusCode::OK, kind: Kind::Json, body: body.into() }
+                Self::new(StatusCode::OK, Kind::Json, body)
             }
             Err(error) => Self::text(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         }
     }
 
+    /// The head of a stream of events.
+    pub(super) fn events() -> Self {
+        Self::new(StatusCode::OK, Kind::Events, Bytes::new())
+    }
+
     /// The exposition for Prometheus.
     pub(super) fn metrics(text: String) -> Self {
-        Self { status: StatusCode::OK, kind: Kind::Metrics, body: text.into() }
+        Self::new(StatusCode::OK, Kind::Metrics, text)
     }
 
     /// A page.
-    pub(super) fn html(page: maud::Markup) -> Self {
-        Self { status: StatusCode::OK, kind: Kind::Html, body: page.into_string().into() }
+    pub(super) fn html(status: StatusCode, page: maud::Markup) -> Self {
+        Self::new(status, Kind::Html, page.into_string())
     }
 
-    /// The stylesheet.
-    pub(super) const fn style(style: &'static str) -> Self {
-        Self {
-            status: StatusCode::OK,
-            kind: Kind::Style,
-            body: Bytes::from_static(style.as_bytes()),
-        }
+    /// One of the page's own files, which may be kept if its version was asked for.
+    pub(super) fn asset(asset: &'static Asset, query: Option<&str>) -> Self {
+        let caching = if asset.is_versioned(query) { FOR_EVER } else { FRESH };
+        Self { caching, ..Self::new(StatusCode::OK, asset.kind, asset.text) }
     }
 
     /// The response; to HEAD without its body, but with the length that it would have.
-    pub(super) fn into_response(self, head: bool) -> Response<Full<Bytes>> {
-        let Self { status, kind, body } = self;
+    pub(super) fn into_response(self, head: bool) -> Response<Body> {
+        let Self { status, kind, body, caching } = self;
         let length = HeaderValue::from(body.len());
-        let mut response = Response::new(Full::new(if head { Bytes::new() } else { body }));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind.media_type()));
-        headers.insert(CONTENT_LENGTH, length);
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static(kind.caching()));
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        let body = Full::new(if head { Bytes::new() } else { body });
+        let mut response = respond(status, kind, caching, Either::Left(body));
+        response.headers_mut().insert(CONTENT_LENGTH, length);
         if status == StatusCode::METHOD_NOT_ALLOWED {
-            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         }
         response
     }
+}
+
+/// An answer that goes on.
+pub(super) fn stream(events: Stream) -> Response<Body> {
+    respond(StatusCode::OK, Kind::Events, FRESH, Either::Right(events))
+}
+
+fn respond(status: StatusCode, kind: Kind, caching: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    let headers_of_ours = [
+        (CONTENT_TYPE, kind.media_type()),
+        (CACHE_CONTROL, caching),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (REFERRER_POLICY, "no-referrer"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    for (name, value) in headers_of_ours {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
 }

@@ -1,28 +1,37 @@
 //! The daemon's endpoint: metrics, probes, JSON and the status page. It only reads: what there is
 //! to show it asks of the controller, as a [`Query`].
 
+pub mod admin;
 mod answer;
-mod guard;
-mod moment;
+mod assets;
+mod events;
 mod page;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::keel::deployment::DeploymentId;
+use crate::keel::overview::Overview;
+use crate::keel::reckoning::Link;
 use crate::keel::story::Entry;
+use crate::keel::temporary::Errand;
 use crate::keel::time::{Mono, format_duration};
 use crate::keel::view::{DeploymentView, PastView, View};
 use crate::serve::{Bounds, serve};
 use answer::{Kind, Reply};
+use assets::Asset;
+
+pub use answer::Body;
+pub use events::{Changes, SUBSCRIBERS_MAX};
 
 /// What the endpoint asks of the controller. Each is answered once, or dropped.
 #[derive(Debug)]
@@ -31,10 +40,19 @@ pub enum Query {
     View(oneshot::Sender<Arc<View>>),
     /// The starts and stops that are remembered, in any order.
     History(oneshot::Sender<Vec<PastView>>),
-    /// What became of a deployment within so many days, oldest first; `None`: nothing is known of
-    /// it.
-    Timeline(DeploymentId, u32, oneshot::Sender<Option<Vec<Entry>>>),
+    /// What became of some deployments within so many days, oldest first, as far as anything is
+    /// known of them.
+    Timelines(BTreeSet<DeploymentId>, u32, oneshot::Sender<Timelines>),
+    /// What the fleet has behind it and before it.
+    Overview(oneshot::Sender<Overview>),
+    /// From the rule to the clock, in words, for a deployment.
+    Reckoning(DeploymentId, oneshot::Sender<Vec<Link>>),
+    /// To do something; answered once that is durable.
+    Errand(Errand, oneshot::Sender<()>),
 }
+
+/// What became of each deployment, oldest first.
+pub type Timelines = BTreeMap<DeploymentId, Vec<Entry>>;
 
 /// When the control loop last turned.
 #[derive(Clone, Debug)]
@@ -65,6 +83,10 @@ pub struct State {
     pub patience: Duration,
     /// When the control loop last turned.
     pub heartbeat: Heartbeat,
+    /// Who may change something.
+    pub gate: admin::Gate,
+    /// Tells when there is something new to see.
+    pub changes: Changes,
     /// The present, on the clock of [`State::heartbeat`].
     pub now: Box<dyn Fn() -> Mono + Send + Sync>,
     /// The exposition for Prometheus, or why there is none.
@@ -90,12 +112,14 @@ pub const STUCK_AFTER: Duration = Duration::from_secs(60);
 /// What there is, for those who ask for something else.
 const PATHS: &str = "/\n/metrics\n/healthz\n/readyz\n/api/v1/deployments\n\
                      /api/v1/deployments/{id}\n/api/v1/deployments/{id}/timeline\n\
-                     /api/v1/history\n";
+                     /api/v1/history\n/api/v1/events\n/deployments/{id}\n";
 
 /// A path that there is.
 enum Target<'a> {
     Page,
-    Style,
+    DeploymentPage(&'a str),
+    Asset(&'static Asset),
+    Events,
     Metrics,
     Healthz,
     Readyz,
@@ -109,15 +133,20 @@ impl<'a> Target<'a> {
     fn of(path: &'a str) -> Option<Self> {
         match path {
             "/" => Some(Self::Page),
-            "/style.css" => Some(Self::Style),
+            "/api/v1/events" => Some(Self::Events),
             "/metrics" => Some(Self::Metrics),
             "/healthz" => Some(Self::Healthz),
             "/readyz" => Some(Self::Readyz),
             "/api/v1/deployments" => Some(Self::Deployments),
             "/api/v1/history" => Some(Self::History),
-            other => other.strip_prefix("/api/v1/deployments/").map(|rest| {
-                rest.strip_suffix("/timeline").map_or(Self::Deployment(rest), Self::Timeline)
-            }),
+            other => {
+                if let Some(rest) = other.strip_prefix("/api/v1/deployments/") {
+                    let id = rest.strip_suffix("/timeline");
+                    return Some(id.map_or(Self::Deployment(rest), Self::Timeline));
+                }
+                let page = other.strip_prefix("/deployments/").map(Self::DeploymentPage);
+                page.or_else(|| Asset::at(other).map(Self::Asset))
+            }
         }
     }
 
@@ -127,22 +156,46 @@ impl<'a> Target<'a> {
             Self::Deployments | Self::Deployment(_) | Self::Timeline(_) | Self::History => {
                 Kind::Json
             }
-            Self::Page | Self::Style | Self::Metrics | Self::Healthz | Self::Readyz => Kind::Text,
+            Self::Page | Self::DeploymentPage(_) => Kind::Html,
+            Self::Asset(_) | Self::Events | Self::Metrics | Self::Healthz | Self::Readyz => {
+                Kind::Text
+            }
         }
     }
 }
 
 /// Answers on `listener` until `shutdown` resolves and the requests in progress have ended.
 pub async fn run(listener: TcpListener, state: Arc<State>, shutdown: impl Future<Output = ()>) {
-    let handler = move |request: Request<Incoming>, _peer| {
+    let changes = state.changes.clone();
+    let handler = move |request: Request<Incoming>, peer: SocketAddr| {
         let state = Arc::clone(&state);
-        async move { Ok(route(&state, request.method(), request.uri()).await) }
+        async move {
+            let path = request.uri().path().to_owned();
+            Ok(match admin::Target::of(&path) {
+                Some(target) => admin::over_tcp(&state, &target, request, peer.ip()).await,
+                None => route(&state, request.method(), request.uri()).await,
+            })
+        }
+    };
+    let shutdown = async move {
+        shutdown.await;
+        changes.close();
     };
     serve(listener, Bounds::default(), shutdown, handler).await;
 }
 
 /// Answers one request. Its body, if it has one, is of no interest.
-pub async fn route(state: &State, method: &Method, uri: &Uri) -> Response<Full<Bytes>> {
+pub async fn route(state: &State, method: &Method, uri: &Uri) -> Response<Body> {
+    if uri.path() == "/api/v1/events" && *method == Method::GET {
+        return match state.changes.subscribe() {
+            Some(events) => answer::stream(events),
+            None => {
+                let fault = format!("{SUBSCRIBERS_MAX} clients listen already; ask again later");
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                Reply::fault(Kind::Text, status, &fault).into_response(false)
+            }
+        };
+    }
     let reply = reply(state, method, uri).await;
     reply.into_response(*method == Method::HEAD)
 }
@@ -161,11 +214,14 @@ async fn reply(state: &State, method: &Method, uri: &Uri) -> Reply {
         return Reply::fault(faults, StatusCode::METHOD_NOT_ALLOWED, fault);
     }
     let reply = match target {
-        Target::Style => Ok(Reply::style(page::STYLE)),
+        Target::Asset(asset) => Ok(Reply::asset(asset, uri.query())),
+        // To HEAD only; a GET is answered before.
+        Target::Events => Ok(Reply::events()),
         Target::Healthz => Ok(healthz(state)),
         Target::Readyz => state.view().await.map(|view| readyz(&view)),
         Target::Metrics => state.view().await.map(|view| metrics(state, &view)),
-        Target::Page => state.view().await.map(|view| show(&view, uri.query())),
+        Target::Page => page::fleet(state, uri.query()).await,
+        Target::DeploymentPage(id) => page::deployment(state, id).await,
         Target::Deployments => state.view().await.map(|view| Reply::json(&*view)),
         Target::Deployment(id) => state.view().await.map(|view| deployment(&view, id)),
         Target::Timeline(id) => match days(uri.query()) {
@@ -239,17 +295,6 @@ fn metrics(state: &State, view: &View) -> Reply {
     }
 }
 
-fn show(view: &View, query: Option<&str>) -> Reply {
-    match parameter(query, "page").map(|page| page.map(str::parse)) {
-        Ok(None) => Reply::html(page::render(view, 1)),
-        Ok(Some(Ok(page))) => Reply::html(page::render(view, page)),
-        Ok(Some(Err(_))) => {
-            Reply::text(StatusCode::BAD_REQUEST, "`page` must be a number, such as `/?page=2`")
-        }
-        Err(fault) => Reply::text(StatusCode::BAD_REQUEST, &fault),
-    }
-}
-
 fn deployment(view: &View, id: &str) -> Reply {
     view.deployment(id).map_or_else(|| not_named(id), Reply::json::<DeploymentView>)
 }
@@ -268,7 +313,9 @@ struct Timeline {
 
 async fn timeline(state: &State, id: &str, days: u32) -> Result<Reply, Silent> {
     let Ok(deployment) = DeploymentId::parse(id) else { return Ok(not_named(id)) };
-    let timeline = state.ask(|reply| Query::Timeline(deployment, days, reply)).await?;
+    let ids = [deployment.clone()].into();
+    let mut timelines = state.ask(|reply| Query::Timelines(ids, days, reply)).await?;
+    let timeline = timelines.remove(&deployment);
     Ok(timeline.map_or_else(|| not_named(id), |timeline| Reply::json(&Timeline { timeline })))
 }
 

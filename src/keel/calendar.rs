@@ -59,6 +59,7 @@ impl Calendar {
 pub fn zone<'a>(intent: &'a Intent, rule: &Rule) -> &'a jiff::tz::TimeZone {
     match (rule, intent.schedule()) {
         (Rule::Schedule { .. }, Some(schedule)) => &schedule.zone,
-        (Rule::State | Rule::Override(_), _) | (Rule::Schedule { .. }, None) => &intent.zone,
+        (Rule::State | Rule::Override(_) | Rule::Asked { .. }, _)
+        | (Rule::Schedule { .. }, None) => &intent.zone,
     }
 }

@@ -99,7 +99,7 @@ impl Wish {
     fn schedule(&self) -> Option<&Arc<str>> {
         match &self.rule {
             Rule::Schedule { name, .. } if self.suspended.is_none() => Some(name),
-            Rule::Schedule { .. } | Rule::State | Rule::Override(_) => None,
+            Rule::Schedule { .. } | Rule::State | Rule::Override(_) | Rule::Asked { .. } => None,
         }
     }
 }
@@ -141,6 +141,26 @@ impl Last {
     }
 }
 
+/// The last notes about a deployment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standing<'a> {
+    /// Of what was wanted; while it was not in the desired file, that it had left.
+    pub wanted: Option<&'a (Stamp, Note)>,
+    /// Of what was seen.
+    pub seen: Option<&'a (Stamp, Note)>,
+}
+
+impl<'a> Standing<'a> {
+    /// Takes in a later note about the same deployment.
+    pub const fn take(&mut self, one: &'a (Stamp, Note)) {
+        match one.1 {
+            Note::Wanted { .. } => self.wanted = Some(one),
+            Note::Seen { .. } => self.seen = Some(one),
+            Note::Left { .. } => *self = Self { wanted: Some(one), seen: None },
+        }
+    }
+}
+
 /// The notes that are kept, and what they add up to.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Chronicle {
@@ -157,25 +177,25 @@ impl fmt::Debug for Chronicle {
 }
 
 impl Chronicle {
+    /// All notes that are kept, oldest first.
+    pub fn notes(&self) -> impl Iterator<Item = &(Stamp, Note)> {
+        self.notes.iter()
+    }
+
     /// The notes about a deployment, oldest first.
     pub fn of(&self, deployment: &DeploymentId) -> impl Iterator<Item = &(Stamp, Note)> {
         self.notes.iter().filter(move |(_, note)| note.deployment() == deployment)
     }
 
-    /// The last notes about a deployment that are `known`, of what was wanted and of what was seen.
-    /// Of a time that it was not in the desired file only that it had left, as what was wanted.
+    /// What stood of a deployment by the notes about it that are `known`.
     pub fn standing(
         &self,
         deployment: &DeploymentId,
         known: impl Fn(Wall) -> bool,
-    ) -> [Option<&(Stamp, Note)>; 2] {
-        let mut standing = [None, None];
+    ) -> Standing<'_> {
+        let mut standing = Standing::default();
         for one in self.of(deployment).filter(|(stamp, _)| known(stamp.wall)) {
-            match &one.1 {
-                Note::Wanted { .. } => standing[0] = Some(one),
-                Note::Seen { .. } => standing[1] = Some(one),
-                Note::Left { .. } => standing = [Some(one), None],
-            }
+            standing.take(one);
         }
         standing
     }

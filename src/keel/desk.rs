@@ -108,7 +108,8 @@ impl Desk<'_> {
     /// Takes in another intent, or the same one at another time, as [`Member::resolve`].
     pub(super) fn resolve_intent(&mut self, member: &mut Member) -> bool {
         let (id, history) = (member.id.clone(), &*self.history);
-        member.resolve(self.now.wall, |begin| history.lead(&id, begin), self.almanac)
+        let lead = |begin| history.lead(&id, begin);
+        member.resolve(self.now.wall, lead, history.wishes(&id), self.almanac)
     }
 
     /// Forgives reversals, as the wish that they were against is another one now.
@@ -232,6 +233,7 @@ impl Desk<'_> {
         let busy = self.account.is_busy(now, self.policy.observe.concurrency);
         match self.history.verdict(&member.read(), now, keep) {
             Verdict::Open if !busy && !self.closed => {
+                member.sync = false;
                 member.reading = Some(self.ask(member.read()));
                 None
             }
@@ -259,6 +261,9 @@ impl Desk<'_> {
             // A first look may use the reserve, if that takes nothing from the others.
             let keep = if wide { reserve } else { 0 };
             return (self.account.list != List::Untried).then_some((now, keep));
+        }
+        if member.sync {
+            return Some((now, if wide { reserve } else { CONFIRM_RESERVE }));
         }
         let routine = self.routine(member);
         let Some(passage) = member.passage else { return routine };

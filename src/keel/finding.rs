@@ -227,7 +227,7 @@ fn kind(step: &Step) -> Kind {
 
 fn schedule(rule: &Rule) -> Option<Arc<str>> {
     match rule {
-        Rule::State | Rule::Override(_) => None,
+        Rule::State | Rule::Override(_) | Rule::Asked { .. } => None,
         Rule::Schedule { name, because: _ } => Some(name.clone()),
     }
 }

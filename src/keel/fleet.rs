@@ -39,19 +39,14 @@ impl Reconciler {
             self.forget_wait(id, now, decision);
         }
         let changed = self.changed_by(manifest);
-        let removed = gone.iter().filter(|id| !manifest.intents.contains_key(*id)).count();
-        decision.tell(Notice::ManifestAccepted {
-            revision: manifest.revision.clone(),
-            deployments: manifest.intents.len(),
-            changed: changed.len(),
-            removed,
-        });
+        announce(manifest, changed.len(), gone, mended, decision);
         for id in &changed {
             if !self.members.contains_key(*id) {
                 self.join(id, &manifest.intents[*id], now);
             }
         }
         self.note_who_left(now, decision);
+        self.forget_wishes(now, decision);
         let unlisted = self.settle_list_use(now);
         for id in changed {
             let intent = &manifest.intents[id];
@@ -112,7 +107,9 @@ impl Reconciler {
     fn join(&mut self, id: &DeploymentId, intent: &Intent, now: Now) {
         if let Some(account) = self.accounts.get_mut(&intent.account) {
             account.members += 1;
-            self.members.insert(id.clone(), Member::new(id.clone(), intent.clone(), now));
+            let wishes = self.history.wishes(id);
+            let member = Member::new(id.clone(), intent.clone(), wishes, now);
+            self.members.insert(id.clone(), member);
         }
     }
 
@@ -125,5 +122,25 @@ impl Reconciler {
             account.expect(&mut member, None);
             account.line_up(&mut member, None);
         }
+    }
+}
+
+/// A file is in force: what it changes, what it mends, who leaves.
+fn announce(
+    manifest: &Manifest,
+    changed: usize,
+    mut gone: Vec<DeploymentId>,
+    mended: bool,
+    decision: &mut Decision,
+) {
+    gone.retain(|id| !manifest.intents.contains_key(id));
+    let revision = manifest.revision.clone();
+    let (deployments, removed) = (manifest.intents.len(), gone.len());
+    decision.tell(Notice::ManifestAccepted { revision, deployments, changed, removed });
+    if mended {
+        decision.tell(Notice::ManifestMended { revision: manifest.revision.clone() });
+    }
+    for deployment in gone {
+        decision.tell(Notice::Left { deployment });
     }
 }

@@ -12,6 +12,7 @@ use super::intent::{Intent, Manifest};
 use super::policy::StopLimit;
 use super::record::Stamp;
 use super::time::Wall;
+use super::view::Time;
 
 /// The deployments that `after` asks to be stopped at `at` and `before` did not: a schedule that
 /// was in force before and stops them by itself is no edit. Without a file in force before, all
@@ -133,5 +134,36 @@ impl Holding {
     pub(super) fn is_certain(&self, limit: StopLimit) -> bool {
         let seen = self.open.len() - self.unseen.len();
         self.unseen.is_empty() || limit.is_exceeded(seen, self.fleet)
+    }
+}
+
+/// A change that is held, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GuardView {
+    /// Its id, to acknowledge it by.
+    pub change: Arc<str>,
+    /// Stops that are held.
+    pub count: usize,
+    /// Deployments that the file names.
+    pub fleet: usize,
+    /// Since when.
+    pub since: Time,
+    /// The first of the deployments that it would stop, by id.
+    pub deployments: Vec<DeploymentId>,
+}
+
+impl GuardView {
+    /// Deployments named at most.
+    pub const NAMED_MAX: usize = 20;
+
+    /// `a, b, c`, and how many more.
+    pub fn names(&self) -> String {
+        let names: Vec<_> = self.deployments.iter().map(DeploymentId::as_str).collect();
+        let more = match self.count.saturating_sub(names.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("{}{more}", names.join(", "))
     }
 }

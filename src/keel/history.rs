@@ -12,6 +12,7 @@ use super::guard::Hold;
 use super::lead::Starts;
 use super::policy::Policy;
 use super::record::{Cause, Past, Record, Stamp};
+use super::temporary::Wishes;
 use super::time::{Mono, Now};
 
 /// Starts and stops remembered for people, over all deployments: some years for a small fleet, and
@@ -50,6 +51,7 @@ pub struct DeploymentPast {
     pub(super) refusals: u32,
     pub(super) waits: Option<(Action, Stamp)>,
     pub(super) starts: Starts,
+    pub(super) wishes: Wishes,
 }
 
 /// The fold over a ledger.
@@ -116,6 +118,7 @@ impl History {
             }
             Record::Guard(line) => self.guarded(line),
             Record::Line(line) => self.lined(line),
+            Record::Wish(line) => self.wish(line),
             Record::Tally(line) => {
                 let tally = Tally::carried(line.arrivals.clone(), line.closed, line.strikes);
                 if let Some(account) = &line.account {

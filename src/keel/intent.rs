@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::deployment::{AccountId, DeploymentId, Desired};
 use super::schedule::{Phase, Schedule};
+use super::temporary::Wishes;
 use super::time::Wall;
 
 /// A valid desired file, whole.
@@ -113,6 +114,13 @@ pub enum Rule {
     State,
     /// `override:`, with its reason.
     Override(Option<Arc<str>>),
+    /// Somebody asked the running daemon, with `evenkeel override`.
+    Asked {
+        /// Who.
+        by: Arc<str>,
+        /// Why.
+        reason: Option<Arc<str>>,
+    },
     /// A schedule.
     Schedule {
         /// Its name.
@@ -129,6 +137,10 @@ impl fmt::Display for Rule {
             Self::State => f.write_str("state"),
             Self::Override(None) => f.write_str("override"),
             Self::Override(Some(reason)) => write!(f, "override ({reason})"),
+            Self::Asked { by, reason: None } => write!(f, "evenkeel override by {by}"),
+            Self::Asked { by, reason: Some(reason) } => {
+                write!(f, "evenkeel override by {by} ({reason})")
+            }
             Self::Schedule { name, because } => write!(f, "schedule {name} ({because})"),
         }
     }
@@ -167,13 +179,33 @@ impl Intent {
         lead: Duration,
         phase: impl FnOnce(&Arc<Schedule>) -> Phase,
     ) -> Resolved {
+        self.resolve_under(None, wall, lead, phase)
+    }
+
+    /// As [`Intent::resolve_with`], where temporary `wishes` stand over the file.
+    pub fn resolve_under(
+        &self,
+        wishes: Option<&Wishes>,
+        wall: Wall,
+        lead: Duration,
+        phase: impl FnOnce(&Arc<Schedule>) -> Phase,
+    ) -> Resolved {
         let suspend = self.suspend.as_ref().filter(|s| s.until.is_none_or(|until| wall < until));
+        let suspend = wishes
+            .and_then(|wishes| wishes.suspension(wall))
+            .map(|wish| (wish.words(), wish.until))
+            .or_else(|| suspend.map(|s| (s.reason.clone(), s.until)));
         let exception = self.exception.as_ref().filter(|o| wall < o.until);
-        let ends =
-            [suspend.and_then(|s| s.until), exception.map(|o| o.until)].into_iter().flatten();
+        let exception = wishes.and_then(|wishes| wishes.exception(wall)).or_else(|| {
+            exception.map(|o| (o.state, Some(o.until), Rule::Override(o.reason.clone())))
+        });
+        let ends = [
+            suspend.as_ref().and_then(|(_, until)| *until),
+            exception.as_ref().and_then(|(_, until, _)| *until),
+        ];
         let resolved = match (exception, &self.wanted) {
-            (Some(o), Wanted::Fixed(_) | Wanted::Scheduled(_)) => {
-                Resolved::fixed(o.state, Rule::Override(o.reason.clone()))
+            (Some((state, _, rule)), Wanted::Fixed(_) | Wanted::Scheduled(_)) => {
+                Resolved::fixed(state, rule)
             }
             (None, Wanted::Fixed(state)) => Resolved::fixed(*state, Rule::State),
             (None, Wanted::Scheduled(schedule)) => {
@@ -181,10 +213,9 @@ impl Intent {
                 if schedule.ready { phase.ready(schedule, wall, lead) } else { phase.into() }
             }
         };
-        let ends: Vec<_> = ends.collect();
-        let soonest = |own: Option<Wall>| own.into_iter().chain(ends.iter().copied()).min();
+        let soonest = |own: Option<Wall>| ends.into_iter().chain([own]).flatten().min();
         Resolved {
-            suspended: suspend.map(|s| s.reason.clone()),
+            suspended: suspend.map(|(reason, _)| reason),
             changes: soonest(resolved.changes),
             valid_until: soonest(resolved.valid_until),
             ..resolved

@@ -12,6 +12,7 @@ use super::line::Place;
 use super::plan::Reason;
 use super::record::Past;
 use super::schedule::{Phase, Schedule};
+use super::temporary::Wishes;
 use super::time::{Mono, Now, Wall};
 
 /// Why the last call gave no status, or was not sent.
@@ -85,6 +86,8 @@ pub struct Member {
     pub(super) asked: bool,
     /// The next routine read.
     pub(super) poll_at: Mono,
+    /// Somebody asked for a read as soon as the budget lets it.
+    pub(super) sync: bool,
     /// Whether the account's list call shows it.
     pub(super) listed: bool,
     /// Where it stands in its account's timetable.
@@ -106,8 +109,9 @@ pub struct Member {
 
 impl Member {
     /// A deployment that enters the fleet: to be read at once.
-    pub fn new(id: DeploymentId, intent: Intent, now: Now) -> Self {
-        let resolved = intent.resolve(now.wall);
+    pub fn new(id: DeploymentId, intent: Intent, wishes: Option<&Wishes>, now: Now) -> Self {
+        let phase = |schedule: &Arc<Schedule>| schedule.at(now.wall);
+        let resolved = intent.resolve_under(wishes, now.wall, Duration::ZERO, phase);
         let wall = now.wall;
         let since =
             Since { reason: wall, synced: wall, reachable: wall, stalled: wall, held: wall };
@@ -125,6 +129,7 @@ impl Member {
             reached: false,
             asked: false,
             poll_at: now.mono,
+            sync: false,
             listed: false,
             due: None,
             queued: None,
@@ -211,6 +216,7 @@ impl Member {
         &mut self,
         wall: Wall,
         lead: impl FnOnce(Wall) -> Duration,
+        wishes: Option<&Wishes>,
         almanac: &mut Almanac,
     ) -> bool {
         let phase = self.intent.schedule().map(|schedule| almanac.phase(schedule, wall));
@@ -220,7 +226,7 @@ impl Member {
             (false, _) => Duration::ZERO,
         };
         let phase = |schedule: &Arc<Schedule>| phase.unwrap_or_else(|| schedule.at(wall));
-        let resolved = self.intent.resolve_with(wall, self.lead, phase);
+        let resolved = self.intent.resolve_under(wishes, wall, self.lead, phase);
         let before = std::mem::replace(&mut self.resolved, resolved);
         let changed = before.desired != self.resolved.desired
             || before.suspended.is_some() != self.resolved.suspended.is_some();

@@ -39,10 +39,7 @@ fn alone(member: &Member, judgement: Judgement, context: Context<'_>, now: Now) 
         Reason::Starting | Reason::Stopping => passing(member, judgement, now),
         Reason::WaitingForBudget => waiting(member, judgement, context, now),
         Reason::BackingOff => backing_off(member, judgement, context, now),
-        Reason::Suspended => {
-            let why = member.resolved.suspended.as_deref().unwrap_or_default();
-            format!("suspended by the desired file ({why}); {status}, left alone")
-        }
+        Reason::Suspended => suspended(member, status, context, now),
         Reason::Protected => {
             "running, wanted stopped, and `protect: true` forbids to stop it; take one of the two \
              out of the desired file"
@@ -87,6 +84,16 @@ fn alone(member: &Member, judgement: Judgement, context: Context<'_>, now: Now) 
             format!("{status}, wanted {desired}; `act.mode` is `observe`, so nothing is done")
         }
     }
+}
+
+fn suspended(member: &Member, status: &str, context: Context<'_>, now: Now) -> String {
+    let why = member.resolved.suspended.as_deref().unwrap_or_default();
+    let wishes = context.history.wishes(&member.id);
+    let by = match wishes.and_then(|wishes| wishes.suspension(now.wall)) {
+        Some(_) => "`evenkeel suspend`",
+        None => "the desired file",
+    };
+    format!("suspended by {by} ({why}); {status}, left alone")
 }
 
 fn in_line(member: &Member, line: Standing, now: Now) -> String {

@@ -9,6 +9,7 @@ use super::guard::Release;
 use super::intent::Rule;
 use super::plan::Reason;
 use super::record::Cause;
+use super::temporary::Temporary;
 use super::time::{Mono, Wall};
 
 /// One thing that happened.
@@ -37,6 +38,16 @@ pub enum Notice {
         /// All faults, for people.
         report: Arc<str>,
     },
+    /// Every desired file is in force again as it is now, after [`Notice::ManifestRefused`].
+    ManifestMended {
+        /// The revision in force.
+        revision: Arc<str>,
+    },
+    /// The desired file no longer names a deployment, which is left as it is.
+    Left {
+        /// The deployment.
+        deployment: DeploymentId,
+    },
     /// The mass-stop guard holds a change of the desired file.
     StopsHeld {
         /// Its id.
@@ -56,6 +67,20 @@ pub enum Notice {
         stops: usize,
         /// Why.
         why: Release,
+    },
+    /// Somebody asks for something else than the file, for a while.
+    Wished {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// What.
+        wish: Temporary,
+    },
+    /// Temporary wishes were ended before their time.
+    Resumed {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// Who ended them.
+        by: Arc<str>,
     },
     /// The desired state of a deployment is another one than before (or the first).
     DesiredChanged {

@@ -10,6 +10,7 @@ use super::call::Fate;
 use super::deployment::{Action, Desired, Status};
 use super::guard::Holding;
 use super::history::History;
+use super::intent::Rule;
 use super::member::{Member, Trouble};
 use super::policy::Policy;
 use super::time::Mono;
@@ -257,7 +258,9 @@ fn opposite(member: &Member, context: Context<'_>, action: Action) -> Judgement 
     if !policy.act.types.iter().any(|allowed| Some(allowed) == kind) {
         return resting(Reason::TypeNotAllowed);
     }
-    if action == Action::Stop && context.holding.holds(&member.id) {
+    // What somebody asks for by name is no edit that went too far.
+    let asked_for = matches!(member.resolved.rule, Rule::Asked { .. });
+    if action == Action::Stop && !asked_for && context.holding.holds(&member.id) {
         return resting(Reason::Held);
     }
     if history.contested(&member.id) {

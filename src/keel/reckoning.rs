@@ -52,7 +52,7 @@ fn reading(intent: &Intent, resolved: &Resolved, at: Wall) -> Option<Link> {
     let zone = match &resolved.rule {
         Rule::Schedule { .. } => zone(intent, &resolved.rule),
         Rule::State => return None,
-        Rule::Override(_) => &intent.zone,
+        Rule::Override(_) | Rule::Asked { .. } => &intent.zone,
     };
     let offset = local(zone, at).strftime("%:z").to_string();
     let mut text = format!("{} {} {offset} in {}", day(zone, at), clock(zone, at), zone_name(zone));

@@ -16,6 +16,7 @@ use super::member::Member;
 use super::notice::Notice;
 use super::policy::{NewLedger, Policy};
 use super::record::{Past, Record};
+use super::temporary::Errand;
 use super::time::{Mono, Now};
 
 /// What can happen. Closed: the list of all things that can wake the daemon.
@@ -44,6 +45,8 @@ pub enum Event {
     CredentialsChanged(AccountId),
     /// The operator's rules are other ones now.
     PolicyChanged(Box<Policy>),
+    /// Somebody asks for something.
+    Errand(Errand),
     /// The ledger cannot be written for now. Calls that were to be sent are answered
     /// [`super::call::Outcome::NeverLeft`] besides.
     LedgerStuck(Arc<str>),
@@ -181,6 +184,7 @@ impl Reconciler {
                     self.visit_all(&id, now, &mut decision);
                 }
             }
+            Event::Errand(errand) => self.run_errand(errand, now, &mut decision),
             Event::LedgerStuck(fault) => {
                 if self.stuck.replace(fault.clone()).is_none() {
                     decision.tell(Notice::LedgerStuck { fault });
@@ -306,7 +310,9 @@ impl Reconciler {
         decision.tell(Notice::ClockStepped { by });
         // After a reboot only the wall clock can say how long ago the past is: by its new reading.
         self.remember(Record::Started { now }, decision);
-        let timed = |member: &&Member| member.intent.is_timed();
+        let timed = |member: &&Member| {
+            member.intent.is_timed() || self.history.wishes(&member.id).is_some()
+        };
         let ids: Vec<_> =
             self.members.values().filter(timed).map(|member| member.id.clone()).collect();
         for id in ids {

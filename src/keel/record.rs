@@ -11,6 +11,7 @@ use super::guard::Guarded;
 use super::intent::Rule;
 use super::lead::Shown;
 use super::line::Lined;
+use super::temporary::Wished;
 use super::time::{Mono, Now, Wall};
 
 /// When a record was made. The clock domain is that of the last [`Record::Started`] before it.
@@ -98,6 +99,8 @@ pub enum Record {
     Guard(Guarded),
     /// A deployment stands in a line for a shared budget, or left it unserved.
     Line(Lined),
+    /// Somebody asks for something else than the file for a while, or ends that.
+    Wish(Wished),
     /// Compaction: a [`super::budget::Tally`] as it stood.
     Tally(TallyLine),
     /// Compaction: a past start or stop, for the history.
@@ -125,6 +128,7 @@ impl Record {
             | Self::Settled { fate: Fate::Answered { code: 429, .. }, .. }
             | Self::Widened { .. }
             | Self::Guard(_)
+            | Self::Wish(_)
             | Self::Tally(_)
             | Self::Carried(_) => true,
             Self::Settled { .. }

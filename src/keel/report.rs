@@ -7,6 +7,7 @@ use super::account::List;
 use super::budget::Verdict;
 use super::call::{Call, Method, Request};
 use super::deployment::{AccountId, Action};
+use super::guard::GuardView;
 use super::line::Standing;
 use super::member::{Member, Trouble};
 use super::message;
@@ -15,8 +16,8 @@ use super::policy::ScopeMode;
 use super::reconciler::Reconciler;
 use super::time::{Mono, Now, Wall};
 use super::view::{
-    AccountView, BudgetView, Condition, DeploymentView, DesiredView, FileView, GuardView, NextStep,
-    NextView, ObservedView, PastView, QueueView, ReadyView, SyncedView, Time, View, WidenedView,
+    AccountView, BudgetView, Condition, DeploymentView, DesiredView, FileView, NextStep, NextView,
+    ObservedView, PastView, QueueView, ReadyView, SyncedView, Time, View, WidenedView,
 };
 
 impl Reconciler {
@@ -63,6 +64,11 @@ impl Reconciler {
             self.deployment_view(one, line, now)
         };
         self.members.values().map(view).collect()
+    }
+
+    /// The name that the API reports of a deployment, once it was seen.
+    pub fn name_of(&self, id: &str) -> Option<&Arc<str>> {
+        self.members.get(id)?.observation.as_ref().map(|observation| &observation.facts.name)
     }
 
     /// Whether a valid desired file is in force.
@@ -194,6 +200,7 @@ impl Reconciler {
                 since: Time(member.status_since),
             }),
             fault: member.failing.as_ref().map(message::failure),
+            wishes: self.wish_views(&member.id, now.wall),
             synced: SyncedView {
                 reason: judgement.reason,
                 message: message.clone(),
@@ -201,12 +208,7 @@ impl Reconciler {
             },
             conditions: conditions(member, judgement.reason, &message),
             next: next(member, judgement, line, self.next_list(member), now),
-            queue: line.map(|line| QueueView {
-                action: line.action,
-                position: line.position,
-                length: line.length,
-                eta: line.eta.map(|eta| Time(now.wall_at(eta))),
-            }),
+            queue: line.map(|line| queue(line, now)),
             budgets: vec![
                 self.budget_view(&member.read(), now),
                 self.budget_view(&member.act(Action::Start), now),
@@ -222,6 +224,15 @@ impl Reconciler {
     }
 }
 
+fn queue(line: Standing, now: Now) -> QueueView {
+    QueueView {
+        action: line.action,
+        position: line.position,
+        length: line.length,
+        eta: line.eta.map(|eta| Time(now.wall_at(eta))),
+    }
+}
+
 fn next(
     member: &Member,
     judgement: Judgement,
@@ -229,23 +240,28 @@ fn next(
     list: Option<Mono>,
     now: Now,
 ) -> NextView {
-    let when = |at| Some(Time(now.wall_at(at)));
-    let step = |action| match action {
-        Action::Start => NextStep::Start,
-        Action::Stop => NextStep::Stop,
+    let act = |action, at: Option<Mono>| {
+        let at = at.map(|at| now.wall_at(at));
+        let step = match action {
+            Action::Start => NextStep::Start,
+            Action::Stop => NextStep::Stop,
+        };
+        let at_local = at.map(|at| at.local(member.intent.clock()));
+        NextView { step, at: at.map(Time), at_local }
     };
     if let Some(line) = line.filter(|line| line.position > 1) {
-        return NextView { step: step(line.action), at: line.eta.and_then(when) };
+        return act(line.action, line.eta);
     }
     match judgement.need {
-        Need::Wait(action, until) => NextView { step: step(action), at: until.and_then(when) },
-        Need::Act(action) => NextView { step: step(action), at: Some(Time(now.wall)) },
+        Need::Wait(action, until) => act(action, until),
+        Need::Act(action) => act(action, Some(now.mono)),
         Need::Nothing if member.acting.is_some() || member.reading.is_some() => {
-            NextView { step: NextStep::Answer, at: None }
+            NextView { step: NextStep::Answer, at: None, at_local: None }
         }
         Need::Nothing => {
             let read = [member.due.map(|(at, _)| at), list].into_iter().flatten().min();
-            NextView { step: NextStep::Read, at: read.and_then(when) }
+            let at = read.map(|at| Time(now.wall_at(at)));
+            NextView { step: NextStep::Read, at, at_local: None }
         }
     }
 }

@@ -1,14 +1,15 @@
 //! What became of one deployment, in order: what was wanted, what was seen, what was sent. Also the
 //! JSON of `/api/v1/deployments/{id}/timeline`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::chronicle::{Note, Wish};
+use super::chronicle::{Note, Standing, Wish};
 use super::deployment::{DeploymentId, Desired};
 use super::reconciler::Reconciler;
-use super::record::{Past, Stamp};
+use super::record::Stamp;
 use super::time::{Mono, Wall};
 use super::view::{PastView, Time};
 
@@ -62,22 +63,55 @@ impl Entry {
     }
 }
 
+/// What is remembered of a deployment: as of an instant, and since then.
+#[derive(Default)]
+struct Memory<'a> {
+    before: Standing<'a>,
+    since: Vec<(Mono, Entry)>,
+}
+
 impl Reconciler {
     /// What became of a deployment since `from`, oldest first, after what held by then. `None`: the
     /// desired file does not name it, and nothing is remembered of it.
     pub fn timeline(&self, deployment: &DeploymentId, from: Wall) -> Option<Vec<Entry>> {
-        let chronicle = self.history.chronicle();
-        let since = chronicle.of(deployment).filter(|(at, _)| from <= at.wall);
-        let held = chronicle.standing(deployment, |at| at < from);
-        let notes = since.chain(held.into_iter().flatten());
-        let mut entries: Vec<(Mono, Entry)> =
-            notes.map(|(at, note)| (at.mono, Entry::of(*at, note))).collect();
-        let mine = |past: &&Past| past.deployment == *deployment && from <= past.reserved.wall;
-        let acted = self.history.past().iter().filter(mine);
-        entries.extend(acted.map(|past| (past.reserved.mono, Entry::Acted(past.into()))));
-        // By the clock that nobody sets; what is wanted and seen comes before what follows from it.
+        self.timelines(&[deployment.clone()].into(), from).remove(deployment)
+    }
+
+    /// The same for many deployments, in one pass over what is remembered.
+    pub fn timelines(
+        &self,
+        deployments: &BTreeSet<DeploymentId>,
+        from: Wall,
+    ) -> BTreeMap<DeploymentId, Vec<Entry>> {
+        let empty = deployments.iter().map(|id| (id, Memory::default()));
+        let mut memories: BTreeMap<_, Memory<'_>> = empty.collect();
+        for one @ (at, note) in self.history.chronicle().notes() {
+            let Some(memory) = memories.get_mut(note.deployment()) else { continue };
+            if from <= at.wall {
+                memory.since.push((at.mono, Entry::of(*at, note)));
+            } else {
+                memory.before.take(one);
+            }
+        }
+        for past in self.history.past().iter().filter(|past| from <= past.reserved.wall) {
+            let Some(memory) = memories.get_mut(&past.deployment) else { continue };
+            memory.since.push((past.reserved.mono, Entry::Acted(past.into())));
+        }
+        let known = |id: &DeploymentId, entries: &[Entry]| {
+            self.members.contains_key(id) || !entries.is_empty()
+        };
+        let told = memories.into_iter().map(|(id, memory)| (id.clone(), memory.told()));
+        told.filter(|(id, entries)| known(id, entries)).collect()
+    }
+}
+
+impl Memory<'_> {
+    /// By the clock that nobody sets; what is wanted and seen comes before what follows from it.
+    fn told(self) -> Vec<Entry> {
+        let Self { before, since: mut entries } = self;
+        let held = [before.wanted, before.seen].into_iter().flatten();
+        entries.extend(held.map(|(at, note)| (at.mono, Entry::of(*at, note))));
         entries.sort_by_key(|(at, entry)| (*at, matches!(entry, Entry::Acted(_))));
-        let known = self.members.contains_key(deployment) || !entries.is_empty();
-        known.then(|| entries.into_iter().map(|(_, entry)| entry).collect())
+        entries.into_iter().map(|(_, entry)| entry).collect()
     }
 }

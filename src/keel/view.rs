@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::call::{CallId, Fate, Method};
 use super::deployment::{AccountId, Action, DeploymentId, Desired};
+use super::guard::GuardView;
 use super::plan::Reason;
 use super::record::{Cause, Past};
+use super::temporary::WishView;
 use super::time::Wall;
 
 /// A wall time that reads and writes as RFC 3339 in UTC, to the millisecond.
@@ -86,37 +88,6 @@ pub struct FileView {
     pub fault_since: Option<Time>,
 }
 
-/// A change that the mass-stop guard holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GuardView {
-    /// Its id, to acknowledge it by.
-    pub change: Arc<str>,
-    /// Stops that are held.
-    pub count: usize,
-    /// Deployments that the file names.
-    pub fleet: usize,
-    /// Since when.
-    pub since: Time,
-    /// The first of the deployments that it would stop, by id.
-    pub deployments: Vec<DeploymentId>,
-}
-
-impl GuardView {
-    /// Deployments named at most.
-    pub const NAMED_MAX: usize = 20;
-
-    /// `a, b, c`, and how many more.
-    pub fn names(&self) -> String {
-        let names: Vec<_> = self.deployments.iter().map(DeploymentId::as_str).collect();
-        let more = match self.count.saturating_sub(names.len()) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        format!("{}{more}", names.join(", "))
-    }
-}
-
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -159,6 +130,9 @@ pub struct DeploymentView {
     pub observed: Option<ObservedView>,
     /// Why the last read failed, if it did.
     pub fault: Option<Arc<str>>,
+    /// What is temporarily wished instead of what the file says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wishes: Vec<WishView>,
     /// The reason of the `Synced` condition, and what comes next, for people.
     pub synced: SyncedView,
     /// Conditions as the Kubernetes API has them.
@@ -263,6 +237,9 @@ pub struct NextView {
     pub step: NextStep,
     /// When, if that is known.
     pub at: Option<Time>,
+    /// The same for people, by the schedule's own clock, of a start or stop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_local: Option<String>,
 }
 
 /// A place in a line.

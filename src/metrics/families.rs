@@ -126,6 +126,8 @@ families! {
     /// 1 while the deployment should be running since its window began, and has not been; only
     /// where the schedule says `ready: true`.
     LATE = Gauge "evenkeel_deployment_late" ["deployment"];
+    /// 1 while a temporary wish stands over the desired file; `kind` is `override` or `suspend`.
+    WISH_ACTIVE = Gauge "evenkeel_wish_active" ["deployment", "kind"];
     /// Calls of the method that could be sent for the deployment now.
     BUDGET_REMAINING = Gauge "evenkeel_budget_remaining" ["deployment", "method"];
     /// When a start or stop is next allowed, not in the future if it is allowed now; no series
@@ -154,6 +156,18 @@ families! {
     /// 429s that this daemon's own count cannot explain: something else uses the key, or the limit
     /// counts over more than one deployment.
     UNEXPECTED_429 = Counter "evenkeel_unexpected_429_total" ["method"];
+    /// Messages to the receivers of `notify` that came to their end: `delivered`, `refused` (by the
+    /// receiver, for good), `expired` (not taken within a day), `dropped` (more than 64 were
+    /// waiting), `gone` (the receiver answered 410 and gets no more).
+    NOTIFICATIONS = Counter "evenkeel_notifications_total" ["receiver", "outcome"];
+    /// Messages that wait for the receiver, the one under way among them.
+    NOTIFICATIONS_WAITING = Gauge "evenkeel_notifications_waiting" ["receiver"];
+    /// When the receiver last took a message; 0: not in this process.
+    NOTIFICATION_SUCCESS =
+        Gauge "evenkeel_notification_last_success_timestamp_seconds" ["receiver"];
+    /// Notices that came too fast to be looked at for messages; more than 0 means that some are
+    /// missing.
+    NOTICES_UNHEARD = Counter "evenkeel_notices_unheard_total" [];
     /// How often the wall clock was set while this process ran.
     CLOCK_STEPS = Counter "evenkeel_clock_steps_total" [];
 }

@@ -3,7 +3,9 @@
 
 mod families;
 mod meter;
+mod shown;
 mod text;
+mod word;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,19 +16,14 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Registry, TextEncoder};
 
 use crate::keel::call::{Call, Fate, Method};
-use crate::keel::deployment::{Action, DeploymentId, Desired, Status};
+use crate::keel::deployment::{Action, DeploymentId};
 use crate::keel::notice::Notice;
-use crate::keel::plan::Reason;
 use crate::keel::time::Mono;
-use crate::keel::view::{AccountView, DeploymentView, View};
+use crate::keel::view::View;
 
 use families::{
-    ACCOUNT_BUDGET, ACCOUNT_IN_FLIGHT, ACCOUNT_UNAUTHORIZED, ACCOUNT_WIDENED, ACTIONS,
-    API_DURATION, API_REQUESTS, BUDGET_REMAINING, BUDGET_RESET, BUILD_INFO, CLOCK_STEPS,
-    DEPLOYMENT_CONDITION, DEPLOYMENT_IN_SYNC, DEPLOYMENT_INFO, DEPLOYMENT_STATUS, DEPLOYMENTS,
-    DESIRED_FILE_VALID, DESIRED_RUNNING, GUARD_HELD_STOPS, LAST_OBSERVED, LATE, LEADER,
-    LEDGER_WRITABLE, NEXT_TRANSITION, QUEUE_ETA, QUEUE_POSITION, RELOAD_SUCCESS_TIME,
-    RELOAD_SUCCESSFUL, REVERSALS, START_LEAD, STATE_SECONDS, UNEXPECTED_429,
+    ACTIONS, API_DURATION, API_REQUESTS, BUILD_INFO, CLOCK_STEPS, DESIRED_FILE_VALID, REVERSALS,
+    STATE_SECONDS, UNEXPECTED_429,
 };
 pub use families::{FAMILIES, Family, Kind, PROCESS_FAMILIES, families_table};
 use meter::Meter;
@@ -64,6 +61,7 @@ pub struct Metrics {
     configuration: AtomicBool,
     /// Whether each desired file is in force as it is now.
     files: Mutex<BTreeMap<String, bool>>,
+    word: word::Word,
 }
 
 /// What is counted for one deployment.
@@ -104,6 +102,7 @@ impl Metrics {
             fleet: Mutex::default(),
             configuration: AtomicBool::new(true),
             files: Mutex::default(),
+            word: word::Word::default(),
         };
         for method in Method::ALL {
             let success = if method.acts() { "201" } else { "200" };
@@ -141,8 +140,12 @@ impl Metrics {
             Notice::Recovered { .. }
             | Notice::ManifestAccepted { .. }
             | Notice::ManifestRefused { .. }
+            | Notice::ManifestMended { .. }
+            | Notice::Left { .. }
             | Notice::StopsHeld { .. }
             | Notice::StopsReleased { .. }
+            | Notice::Wished { .. }
+            | Notice::Resumed { .. }
             | Notice::DesiredChanged { .. }
             | Notice::Acting { .. }
             | Notice::ReasonChanged { .. }
@@ -205,17 +208,18 @@ impl Metrics {
         let counters = TextEncoder::new().encode_to_string(&self.registry.gather())?;
         let mut text = Text::after(counters, view.deployments.len() * SAMPLES_PER_DEPLOYMENT);
         text.family(&BUILD_INFO).add([&self.version], 1);
-        process(&mut text, view, self.configuration.load(Ordering::Relaxed));
+        shown::process(&mut text, view, self.configuration.load(Ordering::Relaxed));
         let mut samples = text.family(&DESIRED_FILE_VALID);
         for (name, valid) in &*self.files() {
             samples.add([name], u8::from(*valid));
         }
-        accounts(&mut text, &view.accounts);
-        deployments(&mut text, &view.deployments);
-        lines(&mut text, &view.deployments);
-        schedules(&mut text, &view.deployments);
-        budgets(&mut text, &view.deployments);
+        shown::accounts(&mut text, &view.accounts);
+        shown::deployments(&mut text, &view.deployments);
+        shown::lines(&mut text, &view.deployments);
+        shown::schedules(&mut text, &view.deployments);
+        shown::budgets(&mut text, &view.deployments);
         self.tallies(&mut text, view, now);
+        self.word.write(&mut text);
         Ok(text.into_string())
     }
 
@@ -267,123 +271,5 @@ const fn outcome(fate: Fate) -> &'static str {
         Fate::Answered { code: _, retry_after: _ } => "failed",
         Fate::Unanswered => UNANSWERED,
         Fate::NeverLeft => NEVER_LEFT,
-    }
-}
-
-fn process(text: &mut Text, view: &View, configuration: bool) {
-    let accepted = configuration && view.file.revision.is_some() && view.file.fault.is_none();
-    text.family(&LEADER).add([], u8::from(view.leader));
-    text.family(&LEDGER_WRITABLE).add([], u8::from(view.ledger_fault.is_none()));
-    text.family(&RELOAD_SUCCESSFUL).add([], u8::from(accepted));
-    let when = view.file.accepted.map_or(0.0, |time| time.0.seconds());
-    text.family(&RELOAD_SUCCESS_TIME).add([], when);
-    let held = view.guard.as_ref().map_or(0, |guard| guard.count);
-    text.family(&GUARD_HELD_STOPS).add([], held);
-    text.family(&DEPLOYMENTS).add([], view.deployments.len());
-}
-
-fn accounts(text: &mut Text, accounts: &[AccountView]) {
-    let mut samples = text.family(&ACCOUNT_UNAUTHORIZED);
-    for account in accounts {
-        samples.add([account.name.as_str()], u8::from(account.unauthorized));
-    }
-    let mut samples = text.family(&ACCOUNT_IN_FLIGHT);
-    for account in accounts {
-        samples.add([account.name.as_str()], account.in_flight);
-    }
-    let mut samples = text.family(&ACCOUNT_WIDENED);
-    for account in accounts {
-        for method in Method::ALL {
-            let widened = account.widened.iter().any(|one| one.method == method);
-            samples.add([account.name.as_str(), method.as_str()], u8::from(widened));
-        }
-    }
-    let mut samples = text.family(&ACCOUNT_BUDGET);
-    for account in accounts {
-        for budget in &account.budgets {
-            samples.add([account.name.as_str(), budget.method.as_str()], budget.remaining);
-        }
-    }
-}
-
-fn deployments(text: &mut Text, deployments: &[DeploymentView]) {
-    let mut samples = text.family(&DEPLOYMENT_INFO);
-    for one in deployments {
-        samples.add([one.id.as_str(), one.account.as_str()], 1);
-    }
-    let mut samples = text.family(&DESIRED_RUNNING);
-    for one in deployments {
-        samples.add([one.id.as_str()], u8::from(one.desired.state == Desired::Running));
-    }
-    let mut samples = text.family(&DEPLOYMENT_STATUS);
-    for one in deployments {
-        let seen = one.observed.as_ref().map(|observed| observed.status.as_str());
-        for status in Status::KNOWN {
-            samples.add([one.id.as_str(), status], u8::from(seen == Some(status)));
-        }
-        let unknown = seen.is_some_and(|word| !Status::KNOWN.contains(&word));
-        samples.add([one.id.as_str(), UNKNOWN], u8::from(unknown));
-    }
-    let mut samples = text.family(&DEPLOYMENT_IN_SYNC);
-    for one in deployments {
-        samples.add([one.id.as_str()], u8::from(one.synced.reason == Reason::InSync));
-    }
-    let mut samples = text.family(&LAST_OBSERVED);
-    for one in deployments {
-        let when = one.observed.as_ref().map_or(0.0, |observed| observed.at.0.seconds());
-        samples.add([one.id.as_str()], when);
-    }
-    let mut samples = text.family(&DEPLOYMENT_CONDITION);
-    for one in deployments {
-        samples.add([one.id.as_str(), one.synced.reason.as_str()], 1);
-    }
-}
-
-fn lines(text: &mut Text, deployments: &[DeploymentView]) {
-    let waiting = || deployments.iter().filter_map(|one| Some((&one.id, one.queue.as_ref()?)));
-    let mut samples = text.family(&QUEUE_POSITION);
-    for (id, queue) in waiting() {
-        samples.add([id.as_str()], queue.position);
-    }
-    let mut samples = text.family(&QUEUE_ETA);
-    for (id, queue) in waiting() {
-        if let Some(eta) = queue.eta {
-            samples.add([id.as_str()], eta.0.seconds());
-        }
-    }
-}
-
-fn schedules(text: &mut Text, deployments: &[DeploymentView]) {
-    let mut samples = text.family(&NEXT_TRANSITION);
-    for one in deployments {
-        if let Some(until) = one.desired.until {
-            samples.add([one.id.as_str()], until.0.seconds());
-        }
-    }
-    let ready = || deployments.iter().filter_map(|one| Some((&one.id, one.ready.as_ref()?)));
-    let mut samples = text.family(&START_LEAD);
-    for (id, ready) in ready() {
-        samples.add([id.as_str()], ready.lead_seconds);
-    }
-    let mut samples = text.family(&LATE);
-    for (id, ready) in ready() {
-        samples.add([id.as_str()], u8::from(ready.late.is_some()));
-    }
-}
-
-fn budgets(text: &mut Text, deployments: &[DeploymentView]) {
-    let mut samples = text.family(&BUDGET_REMAINING);
-    for one in deployments {
-        for budget in &one.budgets {
-            samples.add([one.id.as_str(), budget.method.as_str()], budget.remaining);
-        }
-    }
-    let mut samples = text.family(&BUDGET_RESET);
-    for one in deployments {
-        for budget in one.budgets.iter().filter(|budget| budget.method.acts()) {
-            if let Some(allowed) = budget.next_allowed {
-                samples.add([one.id.as_str(), budget.method.as_str()], allowed.0.seconds());
-            }
-        }
     }
 }

@@ -6,6 +6,7 @@ use tracing::Level;
 
 use super::fields::{Fields, Line};
 use super::late::{late, late_no_more};
+use super::wish::{resumed, wished};
 use crate::keel::call::{Call, CallId, Fate};
 use crate::keel::deployment::{AccountId, Action, DeploymentId, Desired, Status};
 use crate::keel::guard::{Release, way_out};
@@ -29,6 +30,8 @@ pub fn line(notice: &Notice) -> Line {
         Notice::ManifestRefused { report } => {
             fault("a desired file is refused; what was in force of it stays in force", report)
         }
+        Notice::ManifestMended { revision } => manifest_mended(revision),
+        Notice::Left { deployment } => left(deployment),
         Notice::StopsHeld { change, stops, fleet, since } => {
             stops_held(change, *stops, *fleet, *since)
         }
@@ -62,6 +65,8 @@ pub fn line(notice: &Notice) -> Line {
         Notice::LedgerStuck { fault: why } => {
             fault("the ledger cannot be written; no call is sent until it can", why)
         }
+        Notice::Wished { deployment, wish } => wished(deployment, wish),
+        Notice::Resumed { deployment, by } => resumed(deployment, by),
         Notice::LedgerFree => plain(Level::INFO, "the ledger can be written again".to_owned()),
         Notice::Draining { in_flight } => draining(*in_flight),
         Notice::Late { deployment, ready_by, by, reason, message } => {
@@ -93,6 +98,23 @@ fn manifest_accepted(revision: &str, deployments: usize, changed: usize, removed
             count: Some(deployments as u64),
             ..Fields::default()
         },
+    }
+}
+
+fn manifest_mended(revision: &str) -> Line {
+    Line {
+        level: Level::INFO,
+        message: format!("what was refused is mended: the desired file is {revision} as a whole"),
+        fields: Fields { revision: Some(revision.to_owned()), ..Fields::default() },
+    }
+}
+
+fn left(deployment: &DeploymentId) -> Line {
+    // How many left is told with the file.
+    Line {
+        level: Level::DEBUG,
+        message: format!("{deployment} is no longer named and left alone"),
+        fields: of(deployment),
     }
 }
 

@@ -4,6 +4,7 @@ mod fields;
 mod late;
 mod line;
 mod text;
+mod wish;
 
 use std::fmt;
 use std::str::FromStr;

@@ -100,6 +100,11 @@ impl<'n> Fields<'n> {
             .unwrap_or_else(|| Self::absent(&path))
     }
 
+    /// The value of `key`, if it is there and was not asked for yet.
+    pub fn peek(&self, key: &str) -> Option<&'n Node> {
+        self.rest.get(key).map(|entry| &entry.value)
+    }
+
     /// Where `key` stands, if it is there and was not asked for yet.
     pub fn key_place(&self, key: &str) -> Option<Place> {
         self.rest.get(key).map(|entry| entry.place)

@@ -1,5 +1,6 @@
 //! Credentials: read again when refused, and seen nowhere.
 
+use crate::ear::Ear;
 use crate::harness::{World, contents};
 
 #[test]
@@ -20,6 +21,25 @@ fn a_secret_is_in_no_output() {
     let world = World::with_secret(
         CANARY,
         &["--deployments", "3", "--reset", "0.3", "--gateway", "0.2", "--garbage", "0.2"],
+    );
+    // Receivers that answer badly, that are not there, and that are not even configured well.
+    let ear = Ear::new(&[500, 404, 302]);
+    world.scratch.write("hook", "whsec_canary");
+    world.scratch.write("url", &ear.url());
+    world.scratch.write("dead", "http://127.0.0.1:9/canary");
+    world.scratch.write("odd", "canary");
+    world.configure(
+        "limits:\n",
+        "notify:
+  group_wait: 10ms
+  group_interval: 10ms
+  receivers:
+    a: { format: slack, url: { file: url } }
+    b: { url: { file: url }, secret: { file: hook } }
+    c: { format: teams, url: { file: dead } }
+    d: { format: slack, url: { file: odd } }
+limits:
+",
     );
     world.desire("  w41b11c0: stopped\n  b1f77113: running\n  mdfba81f: stopped\n");
     for format in ["text", "json"] {

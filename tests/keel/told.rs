@@ -10,8 +10,8 @@ use evenkeel::keel::reconciler::{Event, Replay};
 use evenkeel::keel::record::Record;
 
 use crate::bench::{
-    Bench, HOUR, MINUTE, SECOND, account, answered, at, bench, facts, id, lost, refused, running,
-    sees, singles, starting, stopped,
+    Bench, HOUR, MINUTE, SECOND, account, answered, at, bench, facts, id, lost, manifest, refused,
+    running, sees, singles, starting, stopped,
 };
 
 const READ: &str = "status a";
@@ -126,6 +126,50 @@ fn a_file_is_told_with_what_it_changes() {
     let expected =
         [file("r1", 2, 2, 0), file("r2", 3, 1, 1), file("r2", 2, 1, 0), file("r2", 2, 0, 0)];
     assert_eq!(files, expected, "not again, unless it was mended");
+}
+
+/// That something else of the files is in force does not mend what is refused.
+#[test]
+fn what_was_refused_is_mended_once_all_of_it_is_in_force() {
+    let both = [("a", running()), ("b", running())];
+    let mut bench = Bench::with(singles(), &both);
+    bench.edit("r1", &both);
+    bench.tell(Event::ManifestRefused("what is this?".into()));
+    for revision in ["r2", "r3"] {
+        let report = "team b: what is this?".into();
+        bench.tell(Event::ManifestReadPartly { manifest: manifest(revision, &both[..1]), report });
+    }
+    bench.tell(Event::PolicyChanged(Box::new(singles())));
+    bench.edit("r4", &[("a", running())]);
+    bench.edit("r5", &[("a", stopped())]);
+    let mended = told(&bench, |notice| match notice {
+        Notice::ManifestMended { revision } => Some(revision.to_string()),
+        Notice::Left { deployment } => Some(format!("{deployment} left")),
+        _ => None,
+    });
+    assert_eq!(mended, ["b left", "r4"]);
+}
+
+/// Who moves to another account does not leave.
+#[test]
+fn who_is_still_named_has_not_left() {
+    let mut bench = Bench::with(singles(), &[("a", running()), ("b", running())]);
+    let foreign = Intent { account: AccountId::new("nobody's"), ..running() };
+    bench.edit("r2", &[("a", running()), ("b", foreign)]);
+    let left = told(&bench, |notice| match notice {
+        Notice::Left { deployment } => Some(deployment.clone()),
+        _ => None,
+    });
+    assert_eq!(left, []);
+}
+
+#[test]
+fn a_name_is_known_once_it_was_seen() {
+    let mut bench = bench(running());
+    assert_eq!(bench.keel.name_of("a"), None);
+    bench.watch("a", "running", HOUR);
+    assert_eq!(bench.keel.name_of("a").map(|name| &**name), Some("deployment-a"));
+    assert_eq!(bench.keel.name_of("b"), None);
 }
 
 #[test]

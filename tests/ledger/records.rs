@@ -10,6 +10,7 @@ use evenkeel::keel::intent::Rule;
 use evenkeel::keel::lead::Shown;
 use evenkeel::keel::line::Lined;
 use evenkeel::keel::record::{Carried, Cause, Past, Record, Stamp, TallyLine};
+use evenkeel::keel::temporary::{Temporary, Want, Wished};
 use evenkeel::keel::time::{Boot, Mono, Now, Wall};
 use proptest::collection::vec;
 use proptest::option::of;
@@ -78,7 +79,23 @@ fn rule() -> impl Strategy<Value = Rule> {
     prop_oneof![
         Just(Rule::State),
         of(text()).prop_map(Rule::Override),
+        (text(), of(text())).prop_map(|(by, reason)| Rule::Asked { by, reason }),
         (text(), text()).prop_map(|(name, because)| Rule::Schedule { name, because }),
+    ]
+}
+
+fn wished() -> impl Strategy<Value = Wished> {
+    let want = prop_oneof![desired().prop_map(Want::Override), Just(Want::Suspend)];
+    let until = of(any::<i64>().prop_map(Wall::from_millis));
+    let wish = (stamp(), want, until, of(text()), text())
+        .prop_map(|(at, want, until, reason, by)| Temporary { at, want, until, reason, by });
+    prop_oneof![
+        (deployment(), wish).prop_map(|(deployment, wish)| Wished::Made { deployment, wish }),
+        (stamp(), deployment(), text()).prop_map(|(at, deployment, by)| Wished::Ended {
+            at,
+            deployment,
+            by
+        }),
     ]
 }
 
@@ -228,6 +245,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
         (stamp(), deployment()).prop_map(|(at, deployment)| Record::Forgiven { at, deployment }),
         guarded().prop_map(Record::Guard),
         lined().prop_map(Record::Line),
+        wished().prop_map(Record::Wish),
         tally().prop_map(Record::Tally),
         past().prop_map(Record::Past),
         carried().prop_map(Record::Carried),
@@ -251,8 +269,9 @@ pub(crate) fn kind(record: &Record) -> usize {
         Record::Guard(_) => 10,
         Record::Line(_) => 11,
         Record::Noted { .. } => 12,
+        Record::Wish(_) => 13,
     }
 }
 
 /// How many kinds there are.
-pub(crate) const KINDS: usize = 13;
+pub(crate) const KINDS: usize = 14;

@@ -151,7 +151,9 @@ fn phase_agrees(
 fn because(phase: &Phase) -> String {
     match &phase.rule {
         Rule::Schedule { name, because } if **name == *"s" => because.to_string(),
-        rule @ (Rule::Schedule { .. } | Rule::State | Rule::Override(_)) => rule.to_string(),
+        rule @ (Rule::Schedule { .. } | Rule::State | Rule::Override(_) | Rule::Asked { .. }) => {
+            rule.to_string()
+        }
     }
 }
 

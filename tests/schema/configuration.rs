@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-use super::shared::{Duration, Name};
+use super::shared::{DeploymentId, Duration, Name};
 
 /// How evenkeel runs. Every key but an account's URL and credentials has a default.
 #[derive(JsonSchema)]
@@ -28,6 +28,24 @@ pub(crate) struct Configuration {
     pub(crate) act: Option<Act>,
     /// When to hold back.
     pub(crate) guards: Option<Guards>,
+    /// Who may ask for exceptions.
+    pub(crate) admin: Option<Admin>,
+    /// Who is told when something happens.
+    pub(crate) notify: Option<Notify>,
+}
+
+/// Who may ask for exceptions: `evenkeel override`, `suspend`, `resume` and `sync`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Admin {
+    /// Whether there is a socket, `admin.sock` in the state directory, for the daemon's own user
+    /// and root.
+    pub(crate) socket: Option<bool>,
+    /// A file with the token that lets somebody in over TCP; without it nothing is changed over
+    /// TCP.
+    pub(crate) token_file: Option<String>,
+    /// The longest exception.
+    pub(crate) max_duration: Option<Duration>,
 }
 
 /// One base URL with one key.
@@ -223,4 +241,92 @@ pub(crate) struct Contested {
     pub(crate) reversals: Option<u32>,
     /// … within this time.
     pub(crate) within: Option<Duration>,
+}
+
+/// Who is told when something happens.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Notify {
+    /// How long a message waits for more of its kind.
+    pub(crate) group_wait: Option<Duration>,
+    /// How long after the one before it waits at least.
+    pub(crate) group_interval: Option<Duration>,
+    /// By name.
+    pub(crate) receivers: Option<BTreeMap<Name, Receiver>>,
+}
+
+/// One who is told.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Receiver {
+    /// The form of its messages; `webhook` if nothing is said.
+    pub(crate) format: Option<Format>,
+    /// Where it is.
+    pub(crate) url: Address,
+    /// What a `webhook` is signed with: `whsec_` and 24 to 64 bytes in base64.
+    pub(crate) secret: Option<Credential>,
+    /// What it is told of; all, if nothing is said.
+    #[schemars(length(min = 1))]
+    pub(crate) events: Option<Vec<Event>>,
+    /// Of which deployments; all, if nothing is said.
+    #[schemars(length(min = 1))]
+    pub(crate) deployments: Option<Vec<DeploymentId>>,
+}
+
+/// The form of messages.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub(crate) enum Format {
+    /// A CloudEvent, signed by the rules of Standard Webhooks.
+    Webhook,
+    /// Slack's incoming webhooks.
+    Slack,
+    /// Workflows of Microsoft Teams.
+    Teams,
+}
+
+/// Where a receiver is.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub(crate) enum Address {
+    /// Of a `webhook` only: whoever knows the URL of the others may post.
+    Plain(Url),
+    /// Where it is kept.
+    Kept(Credential),
+}
+
+/// A URL.
+#[derive(JsonSchema)]
+#[schemars(transparent)]
+pub(crate) struct Url(
+    #[schemars(regex(pattern = "^https?://"))]
+    pub(crate) String,
+);
+
+/// What can happen.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub(crate) enum Event {
+    /// Deployments run that did not.
+    Started,
+    /// Deployments are stopped that ran.
+    Stopped,
+    /// The platform says that they failed.
+    Failed,
+    /// A start or stop has not settled in time.
+    Stalled,
+    /// They cannot be acted on: not found, forbidden, another name or type, an unknown status.
+    Blocked,
+    /// Something else keeps turning them back.
+    Contested,
+    /// They are not ready when their window begins.
+    Late,
+    /// The mass-stop guard holds a change of the desired file.
+    Held,
+    /// The API refuses an account's key.
+    CredentialsRefused,
+    /// A desired file is refused.
+    DesiredFileRefused,
+    /// The ledger cannot be written.
+    LedgerStuck,
 }

@@ -18,6 +18,7 @@ use std::path::Path;
 use configuration::Configuration;
 use desired::DesiredFile;
 use evenkeel::config::{Overrides, Settings};
+use evenkeel::notification::Kind;
 use schemars::JsonSchema;
 use serde_json::Value;
 
@@ -138,6 +139,12 @@ fn a_desired_file_has_the_keys_that_the_parser_knows() {
 fn a_configuration_has_the_keys_that_the_parser_knows() {
     let schema = schema::<Configuration>();
     let account = "accounts: { default: { url: http://127.0.0.1/, key: { env: A }, ";
+    let events = schema["definitions"]["Event"]["oneOf"].as_array().unwrap();
+    let kinds = Kind::ALL.map(Kind::as_str);
+    assert_eq!(
+        events.iter().map(|event| event["const"].as_str().unwrap()).collect::<Vec<_>>(),
+        kinds
+    );
     for (definition, text) in [
         ("", "q7: 1".to_owned()),
         ("Account", format!("{account} secret: {{ env: A }}, q7: 1 }} }}")),
@@ -149,6 +156,8 @@ fn a_configuration_has_the_keys_that_the_parser_knows() {
         ("Guards", "guards: { q7: 1 }".to_owned()),
         ("Stops", "guards: { stops: { q7: 1 } }".to_owned()),
         ("Contested", "guards: { contested: { q7: 1 } }".to_owned()),
+        ("Notify", "notify: { q7: 1 }".to_owned()),
+        ("Receiver", "notify: { receivers: { a: { url: { env: A }, q7: 1 } } }".to_owned()),
     ] {
         let report = configuration_report(&text);
         assert_eq!(known(&schema, definition), expected(&report), "{definition}:\n{report}");

@@ -1,10 +1,11 @@
 //! Calls and answers between the keel and the simulated service, without a socket: what stands in
 //! an answer is read by the real client's parsers.
 
-use evenkeel::api::{retry_after, wire};
+use evenkeel::api::wire;
 use evenkeel::keel::call::{Body, Call, CallId, Outcome, Request};
 use evenkeel::keel::deployment::DeploymentId;
 use evenkeel::keel::time::Wall;
+use evenkeel::outbound::retry_after;
 use evenkeel::simulator::{self, Delivery, Reply};
 use jiff::Timestamp;
 

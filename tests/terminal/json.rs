@@ -1,4 +1,4 @@
-//! `docs/json.md` lists the keys that commands print, and no others.
+//! `config/json.md` lists the keys that commands print, and no others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
@@ -13,7 +13,7 @@ type Keys = BTreeSet<String>;
 
 /// The keys that each section of the page lists.
 fn documented() -> BTreeMap<String, Keys> {
-    let page = std::fs::read_to_string("docs/json.md").unwrap();
+    let page = std::fs::read_to_string("config/json.md").unwrap();
     let section = |text: &str| {
         let (title, rest) = text.split_once('\n').unwrap();
         let rows = rest.lines().filter_map(|line| line.strip_prefix("| `"));
@@ -148,7 +148,7 @@ fn the_page_lists_the_keys_that_commands_print() {
 /// The words of `synced.reason` are those that there are.
 #[test]
 fn the_page_lists_the_reasons() {
-    let page = std::fs::read_to_string("docs/json.md").unwrap();
+    let page = std::fs::read_to_string("config/json.md").unwrap();
     let row = page.lines().find(|line| line.starts_with("| `synced.reason`")).unwrap();
     let words: Vec<_> = row.split('`').skip(1).step_by(2).skip(1).collect();
     let known = evenkeel::keel::plan::Reason::ALL.map(|reason| reason.as_str());

@@ -4,13 +4,14 @@ use crate::cli::exit::Failure;
 use crate::config::Settings;
 use crate::keel::budget::Verdict;
 use crate::keel::call::Call;
-use crate::keel::chronicle::Note;
+use crate::keel::chronicle::{Note, Standing};
 use crate::keel::deployment::{AccountId, Action, DeploymentId};
 use crate::keel::guard::{Guarded, Hold};
 use crate::keel::history::History;
 use crate::keel::line::Lined;
 use crate::keel::reckoning::Link;
 use crate::keel::record::{Record, Stamp};
+use crate::keel::temporary::Wished;
 use crate::keel::time::{Now, Wall};
 use crate::keel::view::PastView;
 use crate::ledger;
@@ -71,13 +72,13 @@ impl Memory {
 
     /// What was last noted as wanted and as seen up to `at`. Nothing of a time that a deployment
     /// was not in the file.
-    fn noted(&self, id: &DeploymentId, at: Wall) -> [Option<&(Stamp, Note)>; 2] {
+    fn noted(&self, id: &DeploymentId, at: Wall) -> Standing<'_> {
         self.whole.chronicle().standing(id, |noted| noted <= at)
     }
 
     /// What was wanted, by which file.
     pub(super) fn wanted(&self, id: &DeploymentId, at: Wall) -> Link {
-        let text = match self.noted(id, at)[0] {
+        let text = match self.noted(id, at).wanted {
             Some((since, Note::Wanted { wish, revision, deployment: _ })) => {
                 let hands = wish.suspended.as_ref().map(|reason| format!(", suspended ({reason})"));
                 format!(
@@ -98,7 +99,7 @@ impl Memory {
 
     /// What was seen last.
     pub(super) fn seen(&self, id: &DeploymentId, at: Wall) -> Link {
-        let text = match self.noted(id, at)[1] {
+        let text = match self.noted(id, at).seen {
             Some((since, Note::Seen { status, deployment: _ })) => {
                 format!("{}, first at {}", status.as_str(), since.wall)
             }
@@ -170,6 +171,8 @@ fn reading(record: &Record, before: Option<Now>) -> (Option<Now>, Option<Wall>) 
             Guarded::Held(Hold { at: stamp, .. }) | Guarded::Released { at: stamp, .. },
         )
         | Record::Line(Lined::Waits { at: stamp, .. } | Lined::Left { at: stamp, .. }) => at(stamp),
+        Record::Wish(Wished::Made { wish, .. }) => at(&wish.at),
+        Record::Wish(Wished::Ended { at: stamp, .. }) => at(stamp),
         Record::Tally(_) | Record::Past(_) | Record::Carried(_) => (before, None),
     }
 }

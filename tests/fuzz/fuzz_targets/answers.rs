@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use evenkeel::keel;
+use evenkeel::{keel, outbound};
 use keel::call::{Body, Outcome, Request};
 use keel::deployment::{DeploymentId, Facts, Status};
 use keel::time::Wall;
@@ -20,7 +20,6 @@ use tokio::time::Instant;
 mod api {
     #[expect(dead_code, reason = "errors of the way there are not fuzzed")]
     mod outcome;
-    mod retry_after;
     mod wire;
 
     /// The crate keeps this to itself, so its source is compiled in here.

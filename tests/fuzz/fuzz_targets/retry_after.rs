@@ -7,21 +7,8 @@
 use std::time::Duration;
 
 use evenkeel::keel;
+use evenkeel::outbound::retry_after;
 use libfuzzer_sys::fuzz_target;
-
-#[path = "../../../src/api"]
-mod api {
-    mod retry_after;
-
-    /// The crate keeps this to itself, so its source is compiled in here.
-    pub(crate) fn resolve<'a>(
-        values: impl IntoIterator<Item = &'a [u8]>,
-        date: Option<&[u8]>,
-        now: crate::keel::time::Wall,
-    ) -> Option<std::time::Duration> {
-        retry_after::resolve(values, date, now)
-    }
-}
 
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
@@ -31,16 +18,16 @@ fuzz_target!(|data: &[u8]| {
     let mut lines = rest.split(|byte| *byte == b'\n');
     let date = lines.next().filter(|date| !date.is_empty());
     let values: Vec<&[u8]> = lines.collect();
-    let wait = api::resolve(values.iter().copied(), date, now);
+    let wait = retry_after::resolve(values.iter().copied(), date, now);
     assert!(wait.is_none_or(|wait| Duration::ZERO < wait && wait <= YEAR), "{wait:?}");
-    let each = values.iter().map(|value| api::resolve([*value], date, now));
+    let each = values.iter().map(|value| retry_after::resolve([*value], date, now));
     assert_eq!(wait, each.max().flatten());
     for value in values {
         // A number of seconds depends on no clock.
         if let Some(seconds) = std::str::from_utf8(value).ok().and_then(digits) {
             let expected = Duration::from_secs(seconds).min(YEAR);
             let expected = (!expected.is_zero()).then_some(expected);
-            assert_eq!(api::resolve([value], date, now), expected);
+            assert_eq!(retry_after::resolve([value], date, now), expected);
         }
     }
 });

@@ -11,9 +11,14 @@ pub(super) fn moment(at: Wall) -> Markup {
     html! { time datetime=(at) { (at) } }
 }
 
-/// An instant as seen from `now`, and in full when pointed at.
+/// An instant as seen from `now`, and in full when pointed at; the script counts on.
 pub(super) fn when(now: Wall, at: Wall) -> Markup {
-    html! { time datetime=(at) title=(at) { (relative(now, at)) } }
+    html! { time.rel datetime=(at) title=(at) { (relative(now, at)) } }
+}
+
+/// The place where the script says an instant by the clock of whoever looks.
+pub(super) fn here(at: Wall) -> Markup {
+    html! { time.here datetime=(at) {} }
 }
 
 /// `4m ago`, `in 2h5m`, `now`: no finer than a person needs.

@@ -1,14 +1,19 @@
 //! The endpoint: exact statuses, headers and bodies, and the page.
 #![expect(clippy::unwrap_used, reason = "a test's helper fails the test by panicking")]
 
+mod admin;
+mod page;
+#[path = "../view_fixture/mod.rs"]
 mod view_fixture;
 
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenkeel::http::{Heartbeat, PATIENCE, Query, STUCK_AFTER, State, route, run};
+use evenkeel::http::admin::Gate;
+use evenkeel::http::{Changes, Heartbeat, PATIENCE, Query, STUCK_AFTER, State, route, run};
 use evenkeel::keel::deployment::{DeploymentId, Desired};
+use evenkeel::keel::overview::Overview;
 use evenkeel::keel::story::Entry;
 use evenkeel::keel::time::{Mono, Wall};
 use evenkeel::keel::view::{PastView, Time, View};
@@ -30,7 +35,13 @@ fn state(view: View) -> State {
             match query {
                 Query::View(answer) => answer.send(view.clone()).unwrap(),
                 Query::History(answer) => answer.send(past.clone()).unwrap(),
-                Query::Timeline(id, days, answer) => answer.send(timeline(&id, days)).unwrap(),
+                Query::Errand(_, answer) => answer.send(()).unwrap(),
+                Query::Overview(answer) => answer.send(Overview::default()).unwrap(),
+                Query::Reckoning(_, answer) => answer.send(Vec::new()).unwrap(),
+                Query::Timelines(ids, days, answer) => {
+                    let known = |id| Some((DeploymentId::clone(id), timeline(id, days)?));
+                    answer.send(ids.iter().filter_map(known).collect()).unwrap();
+                }
             }
         }
     });
@@ -50,6 +61,8 @@ fn of(queries: mpsc::Sender<Query>) -> State {
         queries,
         patience: PATIENCE,
         heartbeat: Heartbeat::new(NOW),
+        gate: Gate::new(Duration::from_secs(7 * 24 * 3600), None),
+        changes: Changes::new(NOW),
         now: Box::new(|| NOW),
         exposition: Box::new(|view| Ok(format!("shown {}\n", view.deployments.len()))),
     }
@@ -102,7 +115,7 @@ async fn the_fleet_is_the_view_itself() {
     let whole = serde_json::to_string(&view()).unwrap();
     assert_eq!(told(&state(view()), "/api/v1/deployments").await, json(200, &whole));
     let raw: serde_json::Value =
-        serde_json::from_str(include_str!("view_fixture/view.json")).unwrap();
+        serde_json::from_str(include_str!("../view_fixture/view.json")).unwrap();
     assert_eq!(serde_json::from_str::<serde_json::Value>(&whole).unwrap(), raw);
 }
 
@@ -250,7 +263,8 @@ async fn a_controller_that_is_gone_or_silent_is_a_503() {
     assert_eq!(told(&gone, "/api/v1/deployments").await, json(503, error));
     assert_eq!(told(&gone, "/api/v1/history").await, json(503, error));
     let error = "the control loop did not answer within 1ms\n";
-    for path in ["/", "/metrics", "/readyz"] {
+    assert_eq!(told(&silent, "/").await.0, 503);
+    for path in ["/metrics", "/readyz"] {
         assert_eq!(told(&silent, path).await, text(503, error), "{path}");
     }
 }
@@ -258,29 +272,31 @@ async fn a_controller_that_is_gone_or_silent_is_a_503() {
 #[tokio::test]
 async fn headers_are_strict() {
     let state = state(view());
-    let want = [
-        ("content-type", "application/json"),
-        ("content-length", "0"),
-        ("cache-control", "no-store"),
-        (
-            "content-security-policy",
-            "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
-             frame-ancestors 'none'",
-        ),
-        ("referrer-policy", "no-referrer"),
-        ("x-content-type-options", "nosniff"),
-    ];
-    for (path, kind, caching) in [
-        ("/api/v1/deployments", "application/json", "no-store"),
-        ("/", "text/html; charset=utf-8", "no-store"),
-        ("/style.css", "text/css; charset=utf-8", "max-age=300"),
-        ("/nowhere", "text/plain; charset=utf-8", "no-store"),
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+                  connect-src 'self'; form-action 'self'; base-uri 'none'; \
+                  frame-ancestors 'none'";
+    for (path, kind) in [
+        ("/api/v1/deployments", "application/json"),
+        ("/", "text/html; charset=utf-8"),
+        ("/deployments/a1", "text/html; charset=utf-8"),
+        ("/style.css", "text/css; charset=utf-8"),
+        ("/live.js", "text/javascript; charset=utf-8"),
+        ("/icon.svg", "image/svg+xml"),
+        ("/nowhere", "text/plain; charset=utf-8"),
     ] {
         let answer = get(&state, path).await;
-        let mut want = want.map(|(key, value)| (key.to_owned(), value.to_owned()));
-        want[0].1 = kind.to_owned();
-        want[1].1 = answer.body.len().to_string();
-        want[2].1 = caching.to_owned();
+        let length = answer.body.len().to_string();
+        let want = [
+            ("content-type", kind),
+            ("cache-control", "no-store"),
+            ("content-security-policy", policy),
+            ("referrer-policy", "no-referrer"),
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("cross-origin-resource-policy", "same-origin"),
+            ("content-length", &length),
+        ];
+        let want = want.map(|(key, value)| (key.to_owned(), value.to_owned()));
         assert_eq!(answer.headers, want, "{path}");
     }
 }
@@ -313,63 +329,17 @@ async fn an_unknown_path_is_told_what_there_is() {
     let state = state(view());
     let want = "there is nothing at this path; there is:\n/\n/metrics\n/healthz\n/readyz\n\
                 /api/v1/deployments\n/api/v1/deployments/{id}\n\
-                /api/v1/deployments/{id}/timeline\n/api/v1/history\n";
+                /api/v1/deployments/{id}/timeline\n/api/v1/history\n/api/v1/events\n\
+                /deployments/{id}\n";
     assert_eq!(told(&state, "/status").await, text(404, want));
     let want = concat!(
         r#"{"error":"there is nothing at this path; there is: /, /metrics, /healthz, /readyz, "#,
         r#"/api/v1/deployments, /api/v1/deployments/{id}, "#,
-        r#"/api/v1/deployments/{id}/timeline, /api/v1/history"}"#
+        r#"/api/v1/deployments/{id}/timeline, /api/v1/history, "#,
+        r#"/api/v1/events, /deployments/{id}"}"#
     );
     assert_eq!(told(&state, "/api/v2").await.0, 404);
     assert_eq!(told(&state, "/api/v1/deployment").await, json(404, want));
-}
-
-#[tokio::test]
-async fn the_page_of_a_fleet() {
-    let page = get(&state(view()), "/").await.body;
-    assert!(!page.contains("<script"));
-    assert!(page.contains("&lt;script&gt;alert('1')&lt;/script&gt;"));
-    insta::assert_snapshot!(page.replace("><", ">\n<"));
-}
-
-#[tokio::test]
-async fn the_page_of_nothing_yet() {
-    let mut bare = bare();
-    bare.leader = false;
-    let page = get(&state(bare), "/").await.body;
-    assert!(page.contains("<p>This process stands by; another one acts.</p>"));
-    assert!(page.contains("<strong>no deployments</strong>"));
-    assert!(page.contains("no desired file in force"));
-    assert!(page.contains("<p>The desired file names no deployment.</p>"));
-}
-
-#[tokio::test]
-async fn a_large_fleet_is_paged_trouble_first() {
-    let mut large = view();
-    let one = large.deployment("a1").unwrap().clone();
-    for number in 0..1000 {
-        let mut more = one.clone();
-        more.id =
-            evenkeel::keel::deployment::DeploymentId::parse(&format!("p{number:04}")).unwrap();
-        large.deployments.push(more);
-    }
-    let state = state(large);
-    let rows = |page: &str| page.matches("<th scope=\"row\">").count();
-    let (first, second) = (get(&state, "/").await.body, get(&state, "/?page=2").await.body);
-    let (third, past) = (get(&state, "/?page=3").await.body, get(&state, "/?page=99").await.body);
-    assert_eq!([&first, &second, &third].map(|page| rows(page)), [500, 500, 6]);
-    assert_eq!(third, past);
-    let place = |id: &str| first.find(&format!(">{id}</a>"));
-    let order = ["c3", "d4", "f6", "b2", "e5", "a1", "p0000"].map(place);
-    assert!(order.is_sorted() && order.iter().all(Option::is_some), "{order:?}");
-    assert!(second.contains(
-        "<nav aria-label=\"Pages\"><a href=\"?page=1\">1</a>\
-         <b aria-current=\"page\">2</b><a href=\"?page=3\">3</a></nav>"
-    ));
-    let fault = "`page` must be a number, such as `/?page=2`\n";
-    assert_eq!(told(&state, "/?page=two").await, text(400, fault));
-    let fault = "`pages=2` is not understood; expected `page=…`\n";
-    assert_eq!(told(&state, "/?pages=2").await, text(400, fault));
 }
 
 /// hyper must not touch the length that an answer to HEAD names, nor send a body after it.

@@ -1,0 +1,400 @@
+//! What changes something: temporary wishes, and reads that come sooner. Over a Unix socket, which
+//! the file's mode keeps to the daemon's own user; over TCP only with a token.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use hyper::header::{
+    ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER,
+    WWW_AUTHENTICATE,
+};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use subtle::ConstantTimeEq as _;
+use tokio::net::UnixListener;
+
+use super::answer::{self, Kind, Reply};
+use super::{Query, Silent, State, not_named, route};
+use crate::keel::deployment::{DeploymentId, Desired};
+use crate::keel::temporary::{Errand, Want};
+use crate::keel::time::{Mono, format_duration, parse_duration};
+use crate::keel::view::{NextView, View};
+use crate::serve::{Bounds, serve};
+
+/// A body is a state, a duration and a line of text.
+const BODY_MAX: usize = 4096;
+
+/// For the body to arrive whole.
+const BODY_TIME: Duration = Duration::from_secs(5);
+
+/// The longest reason or name, in characters.
+const TEXT_MAX: usize = 200;
+
+/// Requests at once, and the pause after which there is one more.
+const BURST: u32 = 10;
+const REFILL: Duration = Duration::from_secs(2);
+
+/// Gives the token as it is now, or says why there is none. May wait for a disk.
+pub type Token = Arc<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
+
+/// Who may change something, and how much.
+pub struct Gate {
+    /// The longest override: what is to hold for longer belongs into the desired file.
+    pub lasts_max: Duration,
+    /// What lets somebody in over TCP; `None`: nothing does.
+    pub token: Option<Token>,
+    /// Apart, so that nobody without the token, and nobody with it, shuts out the others.
+    local: Bucket,
+    accepted: Bucket,
+    refused: Bucket,
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").field("lasts_max", &self.lasts_max).finish_non_exhaustive()
+    }
+}
+
+impl Gate {
+    /// Nobody has come yet.
+    pub fn new(lasts_max: Duration, token: Option<Token>) -> Self {
+        let [local, accepted, refused] = std::array::from_fn(|_| Bucket::default());
+        Self { lasts_max, token, local, accepted, refused }
+    }
+}
+
+/// A request that changes something.
+#[derive(Debug)]
+pub(super) enum Target<'a> {
+    Override(&'a str),
+    Suspend(&'a str),
+    Resume(&'a str),
+    Sync(Option<&'a str>),
+}
+
+impl<'a> Target<'a> {
+    pub(super) fn of(path: &'a str) -> Option<Self> {
+        if path == "/api/v1/sync" {
+            return Some(Self::Sync(None));
+        }
+        let (id, what) = path.strip_prefix("/api/v1/deployments/")?.split_once('/')?;
+        match what {
+            "override" => Some(Self::Override(id)),
+            "suspend" => Some(Self::Suspend(id)),
+            "resume" => Some(Self::Resume(id)),
+            "sync" => Some(Self::Sync(Some(id))),
+            _ => None,
+        }
+    }
+
+    const fn id(&self) -> Option<&'a str> {
+        match self {
+            Self::Override(id) | Self::Suspend(id) | Self::Resume(id) => Some(id),
+            Self::Sync(id) => *id,
+        }
+    }
+}
+
+/// What a body may say; each path takes some of it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    state: Option<Desired>,
+    r#for: Option<String>,
+    reason: Option<String>,
+    r#as: Option<String>,
+}
+
+/// Lets so many requests through at once, and then one for each pause.
+#[derive(Debug)]
+struct Bucket(Mutex<(u32, Option<Mono>)>);
+
+impl Default for Bucket {
+    fn default() -> Self {
+        Self(Mutex::new((BURST, None)))
+    }
+}
+
+impl Bucket {
+    /// Takes one, or says after how long there is one.
+    fn take(&self, now: Mono) -> Result<(), Duration> {
+        let mut bucket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (left, since) = *bucket;
+        let since = since.unwrap_or(now);
+        let passed = now.since(since);
+        let more = u32::try_from(passed.as_millis() / REFILL.as_millis()).unwrap_or(u32::MAX);
+        let full = left.saturating_add(more) >= BURST;
+        let left = left.saturating_add(more).min(BURST);
+        let since = if full { now } else { since + REFILL * more };
+        *bucket = (left.saturating_sub(1), Some(since));
+        if left == 0 { Err(REFILL.saturating_sub(now.since(since))) } else { Ok(()) }
+    }
+}
+
+/// Answers on the socket until `shutdown` resolves: all that the other listener answers, and what
+/// changes something. `name` says who a user id is.
+pub async fn run(
+    listener: UnixListener,
+    state: Arc<State>,
+    name: fn(u32) -> Option<String>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let handler = move |request: Request<Incoming>, user: Option<u32>| {
+        let state = Arc::clone(&state);
+        async move {
+            let path = request.uri().path().to_owned();
+            let Some(target) = Target::of(&path) else {
+                return Ok(route(&state, request.method(), request.uri()).await);
+            };
+            let who = match user {
+                Some(user) => name(user).unwrap_or_else(|| format!("uid {user}")),
+                None => "somebody".to_owned(),
+            };
+            Ok(answer(&state, &state.gate.local, &target, request, &who).await)
+        }
+    };
+    serve(listener, Bounds::default(), shutdown, handler).await;
+}
+
+/// Answers one that came over TCP, from `peer`.
+pub(super) async fn over_tcp(
+    state: &State,
+    target: &Target<'_>,
+    request: Request<Incoming>,
+    peer: IpAddr,
+) -> Response<answer::Body> {
+    let refuse = |status, fault: &str| Reply::fault(Kind::Json, status, fault).into_response(false);
+    let Some(token) = &state.gate.token else {
+        let fault = "nothing is changed over TCP: use `evenkeel override` and the like beside the \
+                     daemon, or set `admin.token_file`";
+        return refuse(StatusCode::FORBIDDEN, fault);
+    };
+    let token = Arc::clone(token);
+    let token = match tokio::task::spawn_blocking(move || token()).await {
+        Ok(Ok(token)) => token,
+        Ok(Err(fault)) => return refuse(StatusCode::SERVICE_UNAVAILABLE, &fault),
+        Err(_) => return refuse(StatusCode::SERVICE_UNAVAILABLE, "the token cannot be read"),
+    };
+    if bears(request.headers(), &token) {
+        let who = format!("token from {}", peer.to_canonical());
+        return answer(state, &state.gate.accepted, target, request, &who).await;
+    }
+    if let Err(wait) = state.gate.refused.take((state.now)()) {
+        return too_many(wait);
+    }
+    let fault = "the token is missing or wrong; send `Authorization: Bearer TOKEN`";
+    let challenge = HeaderValue::from_static("Bearer realm=\"evenkeel\"");
+    with(refuse(StatusCode::UNAUTHORIZED, fault), WWW_AUTHENTICATE, challenge)
+}
+
+/// Whether a request has the token. How long that takes tells nothing but the token's length.
+fn bears(headers: &HeaderMap, token: &SecretString) -> bool {
+    let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+    let scheme = b"bearer ";
+    let (head, given) = given.split_at(given.len().min(scheme.len()));
+    head.eq_ignore_ascii_case(scheme)
+        && bool::from(given.trim_ascii().ct_eq(token.expose_secret().as_bytes()))
+}
+
+fn with(
+    mut response: Response<answer::Body>,
+    name: HeaderName,
+    value: HeaderValue,
+) -> Response<answer::Body> {
+    response.headers_mut().insert(name, value);
+    response
+}
+
+fn too_many(wait: Duration) -> Response<answer::Body> {
+    let seconds = wait.as_millis().div_ceil(1000).max(1);
+    let fault = format!("too many requests that change something; again in {seconds} s");
+    let reply = Reply::fault(Kind::Json, StatusCode::TOO_MANY_REQUESTS, &fault);
+    let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+    with(reply.into_response(false), RETRY_AFTER, seconds.into())
+}
+
+/// Why a request is refused.
+type Refused = (StatusCode, String);
+
+async fn answer(
+    state: &State,
+    bucket: &Bucket,
+    target: &Target<'_>,
+    request: Request<Incoming>,
+    who: &str,
+) -> Response<answer::Body> {
+    if let Err(wait) = bucket.take((state.now)()) {
+        return too_many(wait);
+    }
+    let method = request.method().clone();
+    let reply = match attempt(state, target, request, who).await {
+        Ok(reply) => reply,
+        Err((status, fault)) => Reply::fault(Kind::Json, status, &fault),
+    };
+    let response = reply.into_response(method == Method::HEAD);
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        return with(response, ALLOW, HeaderValue::from_static("POST"));
+    }
+    response
+}
+
+async fn attempt(
+    state: &State,
+    target: &Target<'_>,
+    request: Request<Incoming>,
+    who: &str,
+) -> Result<Reply, Refused> {
+    let (head, body) = request.into_parts();
+    if head.method != Method::POST {
+        let fault = "only POST is understood: this path changes something";
+        return Err((StatusCode::METHOD_NOT_ALLOWED, fault.to_owned()));
+    }
+    check_head(&head.headers)?;
+    let body = read(body).await?;
+    let view = state.view().await.map_err(silent)?;
+    if let Some(fault) = &view.ledger_fault {
+        let fault = format!("the ledger cannot be written, so nothing was changed: {fault}");
+        return Err((StatusCode::SERVICE_UNAVAILABLE, fault));
+    }
+    if let Some(id) = target.id().filter(|id| view.deployment(id).is_none()) {
+        return Ok(not_named(id));
+    }
+    let lasts_max = state.gate.lasts_max;
+    let errand =
+        errand(target, body, who, lasts_max).map_err(|fault| (StatusCode::BAD_REQUEST, fault))?;
+    state.ask(|done| Query::Errand(errand, done)).await.map_err(silent)?;
+    let view = state.view().await.map_err(silent)?;
+    Ok(match target.id() {
+        Some(id) => view.deployment(id).map_or_else(|| not_named(id), Reply::json),
+        None => Reply::json(&Synced::of(&view)),
+    })
+}
+
+/// What a sync of all scheduled.
+#[derive(serde::Serialize)]
+struct Synced<'a> {
+    deployments: Vec<SyncedOne<'a>>,
+}
+
+#[derive(serde::Serialize)]
+struct SyncedOne<'a> {
+    id: &'a DeploymentId,
+    next: &'a NextView,
+}
+
+impl<'a> Synced<'a> {
+    fn of(view: &'a View) -> Self {
+        let one =
+            |one: &'a crate::keel::view::DeploymentView| SyncedOne { id: &one.id, next: &one.next };
+        Self { deployments: view.deployments.iter().map(one).collect() }
+    }
+}
+
+fn silent(Silent: Silent) -> Refused {
+    let fault = "the control loop did not answer in time; `evenkeel status` shows what came of it";
+    (StatusCode::SERVICE_UNAVAILABLE, fault.to_owned())
+}
+
+/// Nothing that a web page can send gets through.
+fn check_head(headers: &HeaderMap) -> Result<(), Refused> {
+    let site = headers.get("sec-fetch-site");
+    if headers.contains_key(ORIGIN) || site.is_some_and(|site| site.as_bytes() != b"none") {
+        let fault = "requests of web pages are refused here; use `evenkeel override` and the like";
+        return Err((StatusCode::FORBIDDEN, fault.to_owned()));
+    }
+    let media = headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok()).unwrap_or("");
+    let media = media.split(';').next().unwrap_or("").trim();
+    if !media.eq_ignore_ascii_case("application/json") {
+        let fault = "the body must be JSON, with `Content-Type: application/json`";
+        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, fault.to_owned()));
+    }
+    Ok(())
+}
+
+async fn read(body: Incoming) -> Result<Body, Refused> {
+    let whole = tokio::time::timeout(BODY_TIME, Limited::new(body, BODY_MAX).collect()).await;
+    let bytes = match whole {
+        Ok(Ok(whole)) => whole.to_bytes(),
+        Ok(Err(_)) => {
+            let fault = format!("the body must come whole and be at most {BODY_MAX} bytes");
+            return Err((StatusCode::PAYLOAD_TOO_LARGE, fault));
+        }
+        Err(_) => {
+            let fault = format!("the body did not come within {}", format_duration(BODY_TIME));
+            return Err((StatusCode::REQUEST_TIMEOUT, fault));
+        }
+    };
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let fault = format!("the body is not understood: {error}; such as {{\"for\": \"2h\"}}");
+        (StatusCode::BAD_REQUEST, fault)
+    })
+}
+
+fn errand(
+    target: &Target<'_>,
+    body: Body,
+    who: &str,
+    lasts_max: Duration,
+) -> Result<Errand, String> {
+    let Body { state, r#for: lasts, reason, r#as: name } = body;
+    let by: Arc<str> = match line("as", name)? {
+        Some(name) => format!("{name} ({who})").into(),
+        None => who.into(),
+    };
+    let reason = line("reason", reason)?;
+    let lasts = lasts.map(|lasts| duration(&lasts, lasts_max)).transpose()?;
+    let takes = |fits: bool, what: &str| if fits { Ok(()) } else { Err(what.to_owned()) };
+    match target {
+        Target::Override(id) => {
+            let state = state.ok_or("`state` is missing: `running` or `stopped`")?;
+            let missing = "`for` is missing: an override ends by itself, such as \"for\": \"2h\"";
+            let lasts = Some(lasts.ok_or(missing)?);
+            let (deployment, want) = (DeploymentId::parse(id)?, Want::Override(state));
+            Ok(Errand::Wish { deployment, want, lasts, reason, by })
+        }
+        Target::Suspend(id) => {
+            takes(state.is_none(), "`state` is of no use here: a suspension leaves it as it is")?;
+            takes(reason.is_some(), "`reason` is missing: others want to know why")?;
+            let deployment = DeploymentId::parse(id)?;
+            Ok(Errand::Wish { deployment, want: Want::Suspend, lasts, reason, by })
+        }
+        Target::Resume(id) => {
+            let fits = state.is_none() && lasts.is_none() && reason.is_none();
+            takes(fits, "a resume takes nothing but `as`")?;
+            Ok(Errand::Resume { deployment: DeploymentId::parse(id)?, by })
+        }
+        Target::Sync(id) => {
+            let fits = state.is_none() && lasts.is_none() && reason.is_none();
+            takes(fits, "a sync takes nothing but `as`")?;
+            Ok(Errand::Sync(id.map(DeploymentId::parse).transpose()?))
+        }
+    }
+}
+
+fn duration(text: &str, lasts_max: Duration) -> Result<Duration, String> {
+    let lasts = parse_duration(text).map_err(|fault| format!("`for`: {fault}"))?;
+    if lasts.is_zero() || lasts_max < lasts {
+        let most = format_duration(lasts_max);
+        let fault = "must be more than nothing and at most";
+        return Err(format!(
+            "`for` {fault} {most}; what is to hold for longer belongs into the \
+                            desired file"
+        ));
+    }
+    Ok(lasts)
+}
+
+/// One line of text that is fit for logs and pages.
+fn line(key: &str, text: Option<String>) -> Result<Option<Arc<str>>, String> {
+    let Some(text) = text else { return Ok(None) };
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > TEXT_MAX || text.chars().any(char::is_control) {
+        return Err(format!("`{key}` must be one line of 1 to {TEXT_MAX} characters"));
+    }
+    Ok(Some(text.into()))
+}
