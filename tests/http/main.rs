@@ -124,7 +124,11 @@ async fn one_deployment() {
     let want = concat!(
         r#"{"id":"d4","account":"eu","desired":{"state":"stopped","rule":"state","until":null,"#,
         r#""revision":"3f9c1a2b","protect":false,"suspended":null},"observed":null,"#,
-        r#""fault":"401: the API refuses the key","synced":{"reason":"Unauthorized","message":"#,
+        r#""fault":"401: the API refuses the key","wishes":[{"kind":"suspend","#,
+        r#""reason":"migration","by":"alice","since":"2026-11-24T02:00:00Z","until":null},"#,
+        r#"{"kind":"override","state":"stopped","reason":null,"by":"bob (root)","#,
+        r#""since":"2026-11-24T02:30:00Z","until":"2026-11-24T04:30:00Z"}],"#,
+        r#""synced":{"reason":"Unauthorized","message":"#,
         r#""the API refuses the key of account eu","since":"2026-11-24T02:00:00Z"},"#,
         r#""conditions":[],"next":{"step":"read","at":null},"queue":null,"budgets":[],"#,
         r#""lastAction":null}"#
