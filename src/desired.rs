@@ -24,6 +24,9 @@ pub struct Desired {
     watch: Watch,
 }
 
+/// Good contents, and what they ask for.
+type Good = (Bundle, Arc<Manifest>);
+
 struct Follower {
     set: Set,
     kept: Kept,
@@ -34,9 +37,9 @@ struct Follower {
     earlier: Option<Arc<Manifest>>,
     /// Good contents that are to be kept once the ledger has what they led to: were they kept
     /// before, a crash could forget that their stops are held.
-    accepting: Option<(Bundle, oneshot::Receiver<()>)>,
+    accepting: Option<(Good, oneshot::Receiver<()>)>,
     /// The last good contents, while they could not be kept.
-    owed: Option<Bundle>,
+    owed: Option<Good>,
 }
 
 impl Desired {
@@ -64,7 +67,7 @@ impl Desired {
             follower.take_over();
             loop {
                 tokio::select! {
-                    Some(bundle) = accepted(&mut follower.accepting) => follower.keep(bundle),
+                    Some(good) = accepted(&mut follower.accepting) => follower.keep(good),
                     seen = seen.recv() => match seen {
                         Some(seen) if follower.take(&seen) => (),
                         Some(_) | None => return,
@@ -134,7 +137,8 @@ impl Follower {
         };
         self.earlier = None;
         let (accepted, accepting) = oneshot::channel();
-        self.accepting = Some((self.set.bundle(picture.commit.as_deref()), accepting));
+        let bundle = self.set.bundle(picture.commit.as_deref());
+        self.accepting = Some(((bundle, manifest.clone()), accepting));
         let event = match report {
             None => Event::ManifestRead(manifest),
             Some(report) => Event::ManifestReadPartly { manifest, report },
@@ -142,19 +146,22 @@ impl Follower {
         self.outbox.send(Command::Durably(event, accepted)).is_ok()
     }
 
-    fn keep(&mut self, bundle: Bundle) {
+    fn keep(&mut self, good: Good) {
         self.owed = None;
         // The files themselves are good; what is at stake is only the next start.
-        if let Err(error) = self.kept.save(&bundle) {
-            tracing::warn!("{}; tried again until it works", chain(&error));
-            self.owed = Some(bundle);
+        match self.kept.save(&good.0) {
+            Ok(()) => _ = self.tell(Event::ManifestKept(good.1)),
+            Err(error) => {
+                tracing::warn!("{}; tried again until it works", chain(&error));
+                self.owed = Some(good);
+            }
         }
     }
 
     fn keep_again(&mut self) {
-        if self.owed.as_ref().is_some_and(|bundle| self.kept.save(bundle).is_ok()) {
-            self.owed = None;
+        if let Some((_, manifest)) = self.owed.take_if(|good| self.kept.save(&good.0).is_ok()) {
             tracing::info!("the last good desired files are kept: {}", shown(&self.kept.path()));
+            self.tell(Event::ManifestKept(manifest));
         }
     }
 
@@ -175,10 +182,10 @@ impl Follower {
 }
 
 /// What is to be kept now. Waits for ever where nothing is.
-async fn accepted(accepting: &mut Option<(Bundle, oneshot::Receiver<()>)>) -> Option<Bundle> {
+async fn accepted(accepting: &mut Option<(Good, oneshot::Receiver<()>)>) -> Option<Good> {
     let Some((_, accepted)) = accepting else { return std::future::pending().await };
     let accepted = accepted.await;
-    accepting.take().filter(|_| accepted.is_ok()).map(|(bundle, _)| bundle)
+    accepting.take().filter(|_| accepted.is_ok()).map(|(good, _)| good)
 }
 
 fn shown(path: &Path) -> String {

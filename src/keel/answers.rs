@@ -155,7 +155,7 @@ impl Desk<'_> {
         if !member.observe(observation, self.now) {
             return;
         }
-        self.holding.seen(&member.id, &facts.status);
+        self.holding.seen(&member.id, member.rests(self.history));
         if was_failing && member.failing.is_none() {
             member.since.reachable = self.now.wall;
         }

@@ -26,6 +26,14 @@ impl Verdict {
             (Self::Open, Self::Open) => Self::Open,
         }
     }
+
+    /// The verdict of a count that is not looked at any more from `end` on.
+    pub fn at_latest(self, end: Mono) -> Self {
+        match self {
+            Self::Until(at) => Self::Until(at.min(end)),
+            Self::Open | Self::InFlight => self,
+        }
+    }
 }
 
 /// The rule that a [`Tally`] is read by.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::almanac::Almanac;
-use super::deployment::{DeploymentId, Status};
+use super::deployment::DeploymentId;
 use super::intent::{Intent, Manifest};
 use super::policy::StopLimit;
 use super::record::Stamp;
@@ -103,10 +103,12 @@ impl Release {
     }
 }
 
-/// What this process knows of the change that is held. The ledger holds it; this only counts.
+/// The change that is held, and what this process knows of it.
 #[derive(Clone, Debug, Default)]
 pub struct Holding {
-    /// Its stops, less those of deployments that were seen stopped.
+    /// The change, by the file in force. The ledger's may be more of it: see `back`.
+    pub(super) hold: Option<Hold>,
+    /// Its stops, less those of deployments that were seen stopped, and not started since.
     pub(super) open: BTreeSet<DeploymentId>,
     /// Those of `open` that nobody has looked at yet, or tried to.
     pub(super) unseen: BTreeSet<DeploymentId>,
@@ -114,6 +116,10 @@ pub struct Holding {
     pub(super) fleet: usize,
     /// Whether it was told. Not before it is certain: a fleet that is parked already is no alarm.
     pub(super) told: bool,
+    /// Whether some of what the ledger holds was taken back by a file that is not kept yet. Until
+    /// it is, a later process compares with one that asks for those stops, so the ledger holds
+    /// them.
+    pub(super) back: bool,
 }
 
 impl Holding {
@@ -122,10 +128,10 @@ impl Holding {
         self.open.contains(id)
     }
 
-    /// A status was seen: what is stopped already needs no stop.
-    pub(super) fn seen(&mut self, id: &DeploymentId, status: &Status) {
+    /// A status was seen: what rests already needs no stop.
+    pub(super) fn seen(&mut self, id: &DeploymentId, rests: bool) {
         self.unseen.remove(id);
-        if *status == Status::Stopped {
+        if rests {
             self.open.remove(id);
         }
     }

@@ -11,6 +11,7 @@ use super::deployment::{AccountId, Action, DeploymentId};
 use super::guard::Hold;
 use super::lead::Starts;
 use super::policy::Policy;
+use super::recall::FOREVER;
 use super::record::{Cause, Past, Record, Stamp};
 use super::temporary::Wishes;
 use super::time::{Mono, Now};
@@ -155,7 +156,9 @@ impl History {
     pub fn verdict(&self, call: &Call, now: Mono, keep: u32) -> Verdict {
         let rule = self.rule(call.method());
         let mut verdict = Verdict::Open;
-        self.counting(call, now, |tally| verdict = verdict.and(tally.verdict(now, rule, keep)));
+        self.counting(call, now, |tally, end| {
+            verdict = verdict.and(tally.verdict(now, rule, keep).at_latest(end));
+        });
         verdict
     }
 
@@ -163,7 +166,7 @@ impl History {
     pub fn remaining(&self, call: &Call, now: Mono) -> u32 {
         let rule = self.rule(call.method());
         let mut remaining = rule.requests;
-        self.counting(call, now, |tally| remaining = remaining.min(tally.remaining(now, rule)));
+        self.counting(call, now, |tally, _| remaining = remaining.min(tally.remaining(now, rule)));
         remaining
     }
 
@@ -173,18 +176,20 @@ impl History {
         Rule::new(limits.of(method), limits.margin, method.acts())
     }
 
-    /// Shows the tallies that decide about `call` at `now`.
-    fn counting(&self, call: &Call, now: Mono, mut look: impl FnMut(&Tally)) {
+    /// Shows the tallies that decide about `call` at `now`, and until when each does.
+    fn counting(&self, call: &Call, now: Mono, mut look: impl FnMut(&Tally, Mono)) {
         let method = call.method();
-        let mut look = |known: Option<&Tally>| match known {
-            Some(tally) => look(tally),
-            None => look(&self.new_tally(method)),
+        let mut look = |known: Option<&Tally>, end| match known {
+            Some(tally) => look(tally, end),
+            None => look(&self.new_tally(method), end),
         };
         if let Some(id) = call.deployment() {
-            look(self.deployments.get(id).and_then(|past| past.tallies.get(&method)));
+            let past = self.deployments.get(id);
+            look(past.and_then(|past| past.tallies.get(&method)), FOREVER);
         }
-        if self.is_wide(&call.account, method, now) {
-            look(self.accounts.get(&call.account).and_then(|past| past.tallies.get(&method)));
+        if let Some(end) = self.wide_until(&call.account, method).filter(|end| now < *end) {
+            let past = self.accounts.get(&call.account);
+            look(past.and_then(|past| past.tallies.get(&method)), end);
         }
     }
 

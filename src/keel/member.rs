@@ -7,6 +7,7 @@ use super::account::Turn;
 use super::almanac::Almanac;
 use super::call::{Call, CallId, Fate, Request};
 use super::deployment::{Action, DeploymentId, Desired, Observation, Status};
+use super::history::History;
 use super::intent::{Intent, Resolved};
 use super::line::Place;
 use super::plan::Reason;
@@ -145,6 +146,15 @@ impl Member {
     /// The last status seen.
     pub fn status(&self) -> Option<&Status> {
         self.observation.as_ref().map(|observation| &observation.facts.status)
+    }
+
+    /// Whether it was seen stopped, and no start was sent since.
+    pub fn rests(&self, history: &History) -> bool {
+        let start = history.last_act(&self.id).filter(|last| last.action == Action::Start);
+        let over =
+            |asked| start.is_none_or(|one| one.settled.is_some_and(|(at, _)| at.mono <= asked));
+        let seen = self.observation.as_ref();
+        seen.is_some_and(|seen| seen.facts.status == Status::Stopped && over(seen.asked))
     }
 
     /// A read of its status.

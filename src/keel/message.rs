@@ -107,8 +107,8 @@ fn in_line(member: &Member, line: Standing, now: Now) -> String {
 }
 
 fn held(status: &str, context: Context<'_>) -> String {
-    let Holding { open, unseen, fleet, told } = context.holding;
-    let change = context.history.hold().map_or("", |hold| &hold.change);
+    let Holding { hold, open, unseen, fleet, told, back: _ } = context.holding;
+    let change = hold.as_ref().map_or("", |hold| &hold.change);
     let head = format!("{status}, wanted stopped; held, as change {change}");
     let (stops, unseen) = (open.len(), unseen.len());
     if *told {

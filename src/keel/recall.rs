@@ -7,6 +7,9 @@ use super::policy::ScopeMode;
 use super::record::Past;
 use super::time::Mono;
 
+/// When what does not end by itself ends.
+pub(super) const FOREVER: Mono = Mono::from_millis(i64::MAX);
+
 impl History {
     /// The last start or stop of a deployment.
     pub fn last_act(&self, deployment: &DeploymentId) -> Option<&Past> {
@@ -46,10 +49,15 @@ impl History {
 
     /// Whether a method is counted over the whole account at `now`.
     pub fn is_wide(&self, account: &AccountId, method: Method, now: Mono) -> bool {
+        self.wide_until(account, method).is_some_and(|end| now < end)
+    }
+
+    /// Until when a method is counted over the whole account, if it is.
+    pub(super) fn wide_until(&self, account: &AccountId, method: Method) -> Option<Mono> {
         match (method, self.policy.limits.scope) {
-            (Method::List, _) | (_, ScopeMode::Account) => true,
-            (_, ScopeMode::Deployment) => false,
-            (_, ScopeMode::Auto) => self.widened(account, method).is_some_and(|until| now < until),
+            (Method::List, _) | (_, ScopeMode::Account) => Some(FOREVER),
+            (_, ScopeMode::Deployment) => None,
+            (_, ScopeMode::Auto) => self.widened(account, method),
         }
     }
 }

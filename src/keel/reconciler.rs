@@ -24,8 +24,9 @@ use super::time::{Mono, Now};
 pub enum Event {
     /// A wake time came.
     Tick,
-    /// What an earlier process had in force: what the next file is compared with, and nothing
-    /// else. Told before the first [`Event::ManifestRead`].
+    /// What was in force is kept: a later process will compare its first file with it. Told before
+    /// the first [`Event::ManifestRead`], it is what an earlier process had in force: what the next
+    /// file is compared with, and nothing else.
     ManifestKept(Arc<Manifest>),
     /// The desired file was read whole and is valid. Says nothing of what changed in it.
     ManifestRead(Arc<Manifest>),
@@ -150,6 +151,7 @@ impl Reconciler {
             keel.history.apply(&record);
             decision.record(record);
         }
+        keel.holding.hold = keel.history.hold().cloned();
         (keel, decision)
     }
 
@@ -159,9 +161,7 @@ impl Reconciler {
         self.notice_clock(now, &mut decision);
         match event {
             Event::Tick => (),
-            Event::ManifestKept(manifest) => {
-                self.base.get_or_insert(manifest);
-            }
+            Event::ManifestKept(manifest) => self.kept(manifest, now, &mut decision),
             Event::ManifestRead(manifest) => self.accept(&manifest, now, &mut decision),
             Event::ManifestReadPartly { manifest, report } => {
                 let fault = self.fault.take();

@@ -7,7 +7,7 @@ use super::account::List;
 use super::budget::Verdict;
 use super::call::{Call, Method, Request};
 use super::deployment::{AccountId, Action};
-use super::guard::GuardView;
+use super::guard::{GuardView, Holding};
 use super::line::Standing;
 use super::member::{Member, Trouble};
 use super::message;
@@ -36,8 +36,8 @@ impl Reconciler {
 
     /// Not before it is certain, as it is told.
     fn guard_view(&self) -> Option<GuardView> {
-        let hold = self.history.hold().filter(|_| self.holding.told)?;
-        let open = &self.holding.open;
+        let Holding { hold, open, told, .. } = &self.holding;
+        let hold = hold.as_ref().filter(|_| *told)?;
         Some(GuardView {
             change: hold.change.clone(),
             count: open.len(),

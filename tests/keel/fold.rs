@@ -150,6 +150,21 @@ fn widened_counts_the_whole_account_for_its_time() {
     assert!(!history.is_wide(&account(), Method::Stop, s(13)), "that method only");
 }
 
+/// Found by the simulation: a new process waited for the account's slot, and had its own by then.
+#[test]
+fn what_waits_for_the_account_waits_no_longer_than_the_account_counts() {
+    let mut policy = Policy::default();
+    policy.limits.status.requests = 1;
+    let read = [reserved(1, &status_of("a"), 10), settled(1, code(200), 10)];
+    for (end, until) in [(100, Some(100)), (9000, Some(3620)), (11, None)] {
+        let (at, method) = (stamp(11), Method::Status);
+        let widened = Record::Widened { at, account: account(), method, until: s(end) };
+        let records = [vec![begin()], read.to_vec(), vec![widened]].concat();
+        let verdict = fold(policy.clone(), &records).verdict(&status_of("b"), s(11), 0);
+        assert_eq!(verdict, until.map_or(Verdict::Open, |at| Verdict::Until(s(at))), "{end}");
+    }
+}
+
 #[test]
 fn the_scope_is_the_configurations() {
     let records = [begin(), reserved(1, &start_of("a"), 10), settled(1, code(201), 12)];

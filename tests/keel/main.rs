@@ -13,6 +13,7 @@ mod chronicle;
 mod decisions;
 mod fold;
 mod guards;
+mod kept;
 mod let_go;
 mod mass_stop;
 mod overview;

@@ -37,8 +37,10 @@ pub(crate) fn acknowledging(file: &Arc<Manifest>, change: &str) -> Arc<Manifest>
     Arc::new(Manifest { revision, acknowledged, ..Manifest::clone(file) })
 }
 
+/// A file comes into force and is kept.
 pub(crate) fn read(bench: &mut Bench, file: &Arc<Manifest>) {
     bench.tell(Event::ManifestRead(file.clone()));
+    bench.tell(Event::ManifestKept(file.clone()));
     bench.live(MINUTE, |_| "running");
 }
 

@@ -101,7 +101,11 @@ impl<C: Choose> World<'_, C> {
             return Ok(());
         }
         let now = self.clocks.now(self.time);
-        self.oracle.told(file.clone(), now.wall);
+        // What is in force is no edit when it is read again.
+        if self.desired.in_force.as_ref() != Some(&file) {
+            let held = self.keel.as_ref().and_then(|keel| keel.held());
+            self.oracle.told(file.clone(), held, now.wall);
+        }
         self.desired.told = self.setup.lie.manifest(&file, &self.desired.told, now.wall);
         self.desired.in_force = Some(file);
         let generation = self.generation;
@@ -110,28 +114,24 @@ impl<C: Choose> World<'_, C> {
             return Ok(());
         }
         if end == 23 {
-            if !self.stuck {
-                self.oracle.guard.committed();
-            }
             let reboot = self.chooser.once_in(2);
             self.crash(reboot);
             return Ok(());
         }
         self.desired.owed = true;
-        self.keep_file();
-        Ok(())
+        self.keep_file()
     }
 
     /// The file in force is to be compared with the next one, also by a later process.
-    pub(crate) fn keep_file(&mut self) {
+    pub(crate) fn keep_file(&mut self) -> Checked {
         if !self.desired.owed || self.stuck {
-            return;
+            return Ok(());
         }
-        if let Some(file) = self.desired.in_force.clone() {
-            self.desired.owed = false;
-            self.desired.kept = file;
-            self.oracle.guard.kept();
-        }
+        let Some(file) = self.desired.in_force.clone() else { return Ok(()) };
+        self.desired.owed = false;
+        self.desired.kept = file;
+        self.oracle.guard.kept();
+        self.feed(Event::ManifestKept(self.desired.told.clone()))
     }
 
     /// Somebody saves the file, and is not done with it yet.

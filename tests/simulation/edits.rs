@@ -72,7 +72,7 @@ impl<C: Choose> World<'_, C> {
 
     /// What the daemon says is held.
     pub(crate) fn held_change(&self) -> Option<Arc<str>> {
-        let hold = self.keel.as_ref().and_then(|keel| keel.history().hold());
+        let hold = self.keel.as_ref().and_then(|keel| keel.held());
         hold.map(|hold| hold.change.clone())
     }
 

@@ -2,7 +2,7 @@
 //! history of one deployment. An oracle that knows the truth watches each request arrive.
 //!
 //! A seed that fails is told with the smallest history that fails as it does; it goes into
-//! `seeds.txt`.
+//! `seeds.txt`, or into `weeks.txt`.
 #![expect(
     clippy::unwrap_used,
     clippy::wildcard_enum_match_arm,
@@ -86,20 +86,27 @@ fn cpu() -> Duration {
     Duration::new(spent.tv_sec.try_into().unwrap(), spent.tv_nsec.try_into().unwrap())
 }
 
+/// These seeds, and those that found something once.
+fn dealt(from: u64, to: u64, kept: &str) -> impl Iterator<Item = u64> + Send {
+    let kept = kept.lines().filter_map(|line| line.split('#').next()?.trim().parse().ok());
+    (from..to).chain(kept.collect::<Vec<_>>())
+}
+
 #[test]
 fn seeds() {
-    let kept = include_str!("seeds.txt").lines().filter_map(|line| line.split('#').next());
-    let kept = kept.filter_map(|line| line.trim().parse().ok());
-    let seeds = (0..number("EVENKEEL_SEEDS").unwrap_or(SEEDS)).chain(kept);
-    let sum = on_all_cores(seeds, HALF_DAY);
+    let to = number("EVENKEEL_SEEDS").unwrap_or(SEEDS);
+    let sum = on_all_cores(dealt(0, to, include_str!("seeds.txt")), HALF_DAY);
     eprintln!("seeds: {sum}; {:?}", sum.faults);
 }
 
 /// Weeks of trouble in one world. For centuries:
-/// `EVENKEEL_WEEKS=10000 cargo test --release --test simulation weeks -- --nocapture`
+/// `EVENKEEL_WEEKS=10000 cargo test --release --test simulation weeks -- --nocapture`;
+/// `EVENKEEL_FROM` is the seed to begin with.
 #[test]
 fn weeks() {
-    let sum = on_all_cores(0..number("EVENKEEL_WEEKS").unwrap_or(WEEKS), WEEK);
+    let (from, to) = (number("EVENKEEL_FROM"), number("EVENKEEL_WEEKS"));
+    let weeks = dealt(from.unwrap_or(0), to.unwrap_or(WEEKS), include_str!("weeks.txt"));
+    let sum = on_all_cores(weeks, WEEK);
     eprintln!("weeks: {sum}; {:?}", sum.faults);
 }
 

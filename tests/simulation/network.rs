@@ -163,7 +163,7 @@ impl<C: Choose> World<'_, C> {
         {
             self.tell(|| format!("{call} ({id}) answered: {} entries", entries.len()));
             for facts in entries {
-                self.oracle.guard.shown(&facts.id, facts.status.as_str(), true);
+                self.oracle.guard.shown(&facts.id, facts.status.as_str(), true, left);
                 if self.setup.lie != Lie::ListDecides {
                     continue;
                 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use evenkeel::keel::call::{Call, CallId, Method};
 use evenkeel::keel::deployment::{Action, DeploymentId, Desired};
+use evenkeel::keel::guard::Hold;
 use evenkeel::keel::intent::{Manifest, Wanted};
 use evenkeel::keel::policy::ScopeMode;
 use evenkeel::keel::time::Wall;
@@ -116,9 +117,9 @@ impl Oracle {
         }
     }
 
-    /// The keel was told this file.
-    pub(crate) fn told(&mut self, manifest: Arc<Manifest>, wall: Wall) {
-        self.guard.told(&manifest, wall);
+    /// The keel is told this file, and said before that it holds this.
+    pub(crate) fn told(&mut self, manifest: Arc<Manifest>, held: Option<&Hold>, wall: Wall) {
+        self.guard.told(&manifest, held, wall);
         let before = self.manifest.as_ref();
         self.succeeded.retain(|id, _| {
             before.is_some_and(|before| before.intents.get(id) == manifest.intents.get(id))
@@ -192,6 +193,9 @@ impl Oracle {
         self.may_act(action, deployment, time, wall)
             .map_err(|why| format!("{call} must not be sent: {why}"))?;
         self.acted.insert(deployment.clone(), Acted { known: None });
+        if action == Action::Start {
+            self.guard.started(deployment, time);
+        }
         Ok(())
     }
 
@@ -309,7 +313,7 @@ impl Oracle {
 
     /// A read was answered with a status.
     pub(crate) fn seen(&mut self, id: &DeploymentId, status: &str, left: u64, delivered: u64) {
-        self.guard.shown(id, status, false);
+        self.guard.shown(id, status, false, left);
         let status = status.to_owned();
         self.seen.insert(id.clone(), Seen { left, delivered, status });
     }

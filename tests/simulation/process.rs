@@ -121,7 +121,7 @@ impl<C: Choose> World<'_, C> {
         match ledger.flush_owed() {
             Ok(()) => {
                 self.stuck = false;
-                self.keep_file();
+                self.keep_file()?;
                 self.feed(Event::LedgerFree)
             }
             Err(fault) if fault.is_stuck() => {

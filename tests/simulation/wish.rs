@@ -49,6 +49,12 @@ pub(crate) fn stops(intent: &Intent, wall: Wall) -> bool {
     stopped && !intent.protect && !is_suspended(intent, wall)
 }
 
+/// Whether time alone may change what an entry asks for.
+pub(crate) fn may_turn(intent: &Intent) -> bool {
+    let Intent { wanted, suspend, exception, .. } = intent;
+    matches!(wanted, Wanted::Scheduled(_)) || suspend.is_some() || exception.is_some()
+}
+
 /// Whether an entry that is to be ready for a window may ask to run already, when a start may take
 /// so long.
 pub(crate) fn may_be_early(intent: &Intent, wall: Wall, lead: Duration) -> bool {
