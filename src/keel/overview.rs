@@ -2,7 +2,7 @@
 //! saved, and the next changes. For the status page.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::time::Duration;
 
 use super::almanac::Almanac;
@@ -55,8 +55,7 @@ pub struct Coming {
 impl Coming {
     /// Whether another deployment changes at the same time, and for the same reason.
     pub fn is_like(&self, other: &Self) -> bool {
-        let key = |one: &Self| (one.at, one.state, one.rule.clone());
-        key(self) == key(other)
+        (self.at, self.state, &self.rule) == (other.at, other.state, &other.rule)
     }
 }
 
@@ -72,14 +71,15 @@ const HOUR_MILLIS: u128 = 3_600_000;
 impl Reconciler {
     /// The fleet, behind and before `now`.
     pub fn overview(&self, now: Now) -> Overview {
-        let [week, month] = self.stopped([now.wall - 7 * DAY, now.wall - 30 * DAY], now.wall);
         let oldest = self.history.chronicle().notes().next().map(|(at, _)| at.wall);
+        let since = [now.wall - 7 * DAY, now.wall - 30 * DAY];
+        let [week, month] = self.stopped(since, oldest.unwrap_or(now.wall), now.wall);
         Overview { oldest, week, month, coming: self.coming() }
     }
 
     /// One pass over the notes for all spans. A deployment without a note among those that are
     /// kept has not changed since the oldest of them.
-    fn stopped(&self, since: [Wall; 2], now: Wall) -> [Stopped; 2] {
+    fn stopped(&self, since: [Wall; 2], oldest: Wall, now: Wall) -> [Stopped; 2] {
         let mut totals = [Stopped::default(); 2];
         let mut open: BTreeMap<&DeploymentId, Wall> = BTreeMap::new();
         let mut end = |member: &Member, begin: Wall, until: Wall| {
@@ -91,7 +91,7 @@ impl Reconciler {
                 }
             }
         };
-        let mut noted = BTreeMap::new();
+        let mut noted = BTreeSet::new();
         for (at, note) in self.history.chronicle().notes() {
             let id = note.deployment();
             let Some(member) = self.members.get(id) else { continue };
@@ -100,7 +100,7 @@ impl Reconciler {
                 Note::Seen { status, .. } => *status == Status::Stopped,
                 Note::Left { .. } => false,
             };
-            noted.insert(id, ());
+            noted.insert(id);
             match (stopped, open.get(id).copied()) {
                 (true, None) => drop(open.insert(id, at.wall)),
                 (false, Some(begin)) => {
@@ -110,9 +110,8 @@ impl Reconciler {
                 (true, Some(_)) | (false, None) => (),
             }
         }
-        let oldest = self.history.chronicle().notes().next().map_or(now, |(at, _)| at.wall);
         for (id, member) in &self.members {
-            let silent = !noted.contains_key(id) && member.status() == Some(&Status::Stopped);
+            let silent = !noted.contains(id) && member.status() == Some(&Status::Stopped);
             let begin = open.get(id).copied().or_else(|| silent.then_some(oldest));
             // Also without an hour, so that a price is known to be there.
             end(member, begin.unwrap_or(now), now);

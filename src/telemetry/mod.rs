@@ -24,6 +24,7 @@ use crate::keel::view::Time;
 
 pub use fields::{Fields, Line};
 pub use line::line;
+pub use text::plain;
 
 /// Whose lines these are. Those of other crates are let through from warnings up only.
 const TARGET: &str = env!("CARGO_PKG_NAME");

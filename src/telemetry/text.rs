@@ -44,7 +44,7 @@ where
         writeln!(out)?;
         for block in &parts.blocks {
             for line in block.lines() {
-                writeln!(out, "    {}", clean(line))?;
+                writeln!(out, "    {}", plain(line))?;
             }
         }
         Ok(())
@@ -83,11 +83,11 @@ impl Parts {
     fn add(&mut self, name: &'static str, value: &str) {
         let value = value.trim_end();
         if name == "message" {
-            self.message = clean(value).into_owned();
+            self.message = plain(value).into_owned();
         } else if value.contains('\n') {
             self.blocks.push(value.to_owned());
         } else {
-            self.fields.push((name, clean(value).into_owned()));
+            self.fields.push((name, plain(value).into_owned()));
         }
     }
 
@@ -128,8 +128,9 @@ impl Visit for Parts {
     }
 }
 
-/// Words of a server or a file must not move the cursor of a terminal or forge a line.
-fn clean(text: &str) -> Cow<'_, str> {
+/// `text` without control characters: words of a server or a file must not move the cursor of a
+/// terminal or forge a line.
+pub fn plain(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return Cow::Borrowed(text);
     }

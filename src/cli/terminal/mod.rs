@@ -9,13 +9,15 @@ pub mod style;
 pub mod table;
 pub mod times;
 
-use std::borrow::Cow;
 use std::io;
 use std::os::fd::AsFd;
 
 use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
 use textwrap::{Options, WordSplitter};
+
+/// Names and messages come from outside, and a terminal obeys control characters.
+pub use crate::telemetry::plain;
 
 /// Where colour is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -127,18 +129,6 @@ pub fn labelled(lines: &[(&str, String)], width: Option<usize>) -> String {
 /// `text` without control characters but for its ends of lines.
 pub fn plain_lines(text: &str) -> String {
     text.split('\n').map(plain).collect::<Vec<_>>().join("\n")
-}
-
-/// `text` without control characters, as names come from outside and a terminal obeys such.
-pub fn plain(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
-    }
-    Cow::Owned(out)
 }
 
 #[cfg(test)]
