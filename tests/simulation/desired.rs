@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use evenkeel::keel::deployment::DeploymentId;
 use evenkeel::keel::intent::{Intent, Manifest, Override, Suspend, Wanted};
 use evenkeel::keel::reconciler::Event;
 use evenkeel::keel::schedule::Schedule;
@@ -113,13 +114,27 @@ impl<C: Choose> World<'_, C> {
         if generation != self.generation {
             return Ok(());
         }
-        if end == 23 {
+        if let Some(file) = self.desired.in_force.as_ref().filter(|_| !self.stuck) {
+            self.oracle.errands.ended_by(file);
+        }
+        if self.setup.lie == Lie::ReleasesEarly {
+            self.feed(Event::ManifestKept(self.desired.told.clone()))?;
+            if generation != self.generation {
+                return Ok(());
+            }
+        }
+        if end == 23 || std::mem::take(&mut self.cut_short) {
             let reboot = self.chooser.once_in(2);
             self.crash(reboot);
             return Ok(());
         }
         self.desired.owed = true;
         self.keep_file()
+    }
+
+    /// Whether the file in force names a deployment.
+    pub(crate) fn is_in_force(&self, id: &DeploymentId) -> bool {
+        self.desired.in_force.as_ref().is_some_and(|file| file.intents.contains_key(id))
     }
 
     /// The file in force is to be compared with the next one, also by a later process.

@@ -109,12 +109,12 @@ impl<C: Choose> World<'_, C> {
         self.save(file);
     }
 
-    /// Every deployment of the setup, wanted running.
-    pub(crate) fn want_all_running(&mut self) {
+    /// Every deployment of the setup, wanted so.
+    pub(crate) fn want_all(&mut self, state: Desired) {
         let ids = IDS.iter().take(self.setup.deployments);
-        let intents = ids
-            .map(|id| (DeploymentId::parse(id).unwrap(), Intent::fixed(Desired::Running)))
-            .collect();
-        self.save(Manifest::new("1".into(), intents));
+        let intents =
+            ids.map(|id| (DeploymentId::parse(id).unwrap(), Intent::fixed(state))).collect();
+        let revision = self.next_revision();
+        self.save(Manifest::new(revision, intents));
     }
 }

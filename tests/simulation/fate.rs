@@ -88,7 +88,7 @@ pub(crate) fn deal(setup: &Setup, acts: bool, calm: bool, chooser: &mut impl Cho
     match setup.story {
         _ if calm => SMOOTH,
         Story::Short if acts => chooser.pick(&MENU),
-        Story::Short | Story::CrashLoop => SMOOTH,
+        Story::Short | Story::CrashLoop | Story::TakenBack => SMOOTH,
         Story::Long if trouble > 0 && chooser.once_in(trouble) => random(chooser, acts),
         Story::Long => Fate {
             transit: Some(chooser.below(2000) as u64),

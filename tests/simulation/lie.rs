@@ -83,6 +83,14 @@ pub(crate) enum Lie {
     ForgetsHold,
     /// A file is kept before what came of it is durable.
     KeepsFileEarly,
+    /// What is taken back from a held change is let go before the file that does so is kept.
+    ReleasesEarly,
+    /// What somebody asks for goes unnoticed.
+    DeafToWishes,
+    /// What somebody asks for does not end by itself.
+    EndlessWish,
+    /// A restart forgets what somebody asked for.
+    ForgetsWishes,
     /// `acknowledge` is not read.
     DeafToAcknowledge,
     /// What is missing of half a file is made up.
@@ -120,7 +128,7 @@ pub(crate) enum Lie {
 }
 
 impl Lie {
-    pub(crate) const ALL: [Self; 48] = [
+    pub(crate) const ALL: [Self; 52] = [
         Self::NoLateness,
         Self::NoSkew,
         Self::NoMargin,
@@ -152,6 +160,10 @@ impl Lie {
         Self::NoGuard,
         Self::ForgetsHold,
         Self::KeepsFileEarly,
+        Self::ReleasesEarly,
+        Self::DeafToWishes,
+        Self::EndlessWish,
+        Self::ForgetsWishes,
         Self::DeafToAcknowledge,
         Self::MendsHalfFiles,
         Self::WindowFromSend,
@@ -277,20 +289,20 @@ impl Lie {
             Self::ForgetsOpen => without_open(records),
             Self::ChargedEachStart => charged_each_start(records),
             Self::SpentAtStart => all_spent(records),
-            Self::ForgetsHold => {
-                let guarded = |record: &Record| matches!(record, Record::Guard(_));
-                records.into_iter().filter(|record| !guarded(record)).collect()
-            }
-            Self::ForgetsWidened => {
-                let widened = |record: &Record| {
-                    matches!(
-                        record,
-                        Record::Widened { .. } | Record::Carried(Carried::Widened { .. })
-                    )
-                };
-                records.into_iter().filter(|record| !widened(record)).collect()
+            Self::ForgetsHold | Self::ForgetsWidened | Self::ForgetsWishes => {
+                records.into_iter().filter(|record| !self.forgets(record)).collect()
             }
             _ => records,
+        }
+    }
+
+    fn forgets(self, record: &Record) -> bool {
+        match self {
+            Self::ForgetsHold => matches!(record, Record::Guard(_)),
+            Self::ForgetsWishes => matches!(record, Record::Wish(_)),
+            _ => {
+                matches!(record, Record::Widened { .. } | Record::Carried(Carried::Widened { .. }))
+            }
         }
     }
 

@@ -14,6 +14,7 @@
 mod desired;
 mod disk;
 mod edits;
+mod errand;
 mod fate;
 mod generate;
 mod guard;
@@ -144,6 +145,11 @@ fn a_crash_loop_postpones_nothing() {
     run::crash_loop(Lie::None).unwrap();
 }
 
+#[test]
+fn what_is_taken_back_in_vain_stays_held() {
+    run::taken_back(Lie::None).unwrap();
+}
+
 /// What the simulation is worth: each wrong rule is found, within so many seeds.
 #[test]
 fn every_lie_is_found() {
@@ -151,7 +157,9 @@ fn every_lie_is_found() {
         let found = |seed: &u64| run::seed(*seed, HALF_DAY, lie).is_err();
         let seed = (0..100).find(found).map(|seed| format!("seed {seed}"));
         let looped = || run::crash_loop(lie).err().map(|_| "a crash loop".to_owned());
-        let found = seed.or_else(looped).unwrap_or_else(|| panic!("{lie:?} is not found"));
+        let taken = || run::taken_back(lie).err().map(|_| "a change taken back".to_owned());
+        let found =
+            seed.or_else(looped).or_else(taken).unwrap_or_else(|| panic!("{lie:?} is not found"));
         eprintln!("{lie:?}: {found}");
     }
 }

@@ -12,6 +12,7 @@ use evenkeel::keel::intent::{Manifest, Wanted};
 use evenkeel::keel::policy::ScopeMode;
 use evenkeel::keel::time::Wall;
 
+use crate::errand::Errands;
 use crate::guard::Guard;
 use crate::setup::{Setup, TIMEOUT};
 use crate::wish;
@@ -53,6 +54,7 @@ pub(crate) struct Oracle {
     lead: Duration,
     manifest: Option<Arc<Manifest>>,
     pub(crate) guard: Guard,
+    pub(crate) errands: Errands,
     seen: BTreeMap<DeploymentId, Seen>,
     acted: BTreeMap<DeploymentId, Acted>,
     arrived: BTreeSet<CallId>,
@@ -99,6 +101,7 @@ impl Oracle {
             lead: policy.act.settle_timeout,
             manifest: None,
             guard: Guard::new(policy.guards.stops),
+            errands: Errands::default(),
             seen: BTreeMap::new(),
             acted: BTreeMap::new(),
             arrived: BTreeSet::new(),
@@ -120,11 +123,19 @@ impl Oracle {
     /// The keel is told this file, and said before that it holds this.
     pub(crate) fn told(&mut self, manifest: Arc<Manifest>, held: Option<&Hold>, wall: Wall) {
         self.guard.told(&manifest, held, wall);
+        self.errands.told(&manifest);
         let before = self.manifest.as_ref();
         self.succeeded.retain(|id, _| {
             before.is_some_and(|before| before.intents.get(id) == manifest.intents.get(id))
         });
         self.manifest = Some(manifest);
+    }
+
+    /// Somebody is about to ask for something about a deployment, or to end that; see
+    /// [`Errands::asks`].
+    pub(crate) fn asked(&mut self, id: &DeploymentId) -> bool {
+        self.succeeded.remove(id);
+        self.errands.asks(id)
     }
 
     /// Somebody else brings a deployment to a state, or on the way there.
@@ -205,18 +216,24 @@ impl Oracle {
         }
         let intent = self.manifest.as_ref().and_then(|manifest| manifest.intents.get(id));
         let intent = intent.ok_or("the file in force does not name it")?;
-        let desired = wish::desired(intent, wall);
-        let early = action == Action::Start && wish::may_be_early(intent, wall, self.lead);
-        if desired != action.leads_to() && !early {
-            return Err(format!("the file wants {desired}"));
-        }
-        if wish::is_suspended(intent, wall) {
-            return Err("suspended".to_owned());
+        if let Some(asked) = self.errands.about(id) {
+            let desired = wish::desired(intent, asked, wall);
+            let early = action == Action::Start
+                && asked.state(wall).is_none()
+                && wish::may_be_early(intent, wall, self.lead);
+            if desired != action.leads_to() && !early {
+                return Err(format!("{desired} is wanted"));
+            }
+            if wish::is_suspended(intent, asked, wall) {
+                return Err("suspended".to_owned());
+            }
         }
         if intent.protect && action == Action::Stop {
             return Err("protected".to_owned());
         }
-        if self.guard.holds(id) && action == Action::Stop {
+        // What somebody asks for by name needs nobody to acknowledge it.
+        let asked = self.errands.about(id).is_none_or(|asked| asked.state(wall).is_some());
+        if self.guard.holds(id) && action == Action::Stop && !asked {
             return Err("nobody has acknowledged so many stops".to_owned());
         }
         let (name, kind) = &self.known[id];
@@ -227,7 +244,8 @@ impl Oracle {
             return Err(format!("it is {kind}"));
         }
         // So many successes, each but the first after a reversal, and one more reversal now.
-        let succeeded = self.succeeded.get(id).filter(|_| intent.exception.is_none());
+        let plain = intent.exception.is_none() && !self.errands.any_about(id);
+        let succeeded = self.succeeded.get(id).filter(|_| plain);
         let first = succeeded.and_then(|all| all.iter().rev().nth(self.reversals - 1));
         if let Some(first) = first.filter(|first| time - **first < DAY * 997 / 1000) {
             return Err(format!("contested: all turned back since {} ms", time - first));
@@ -277,6 +295,7 @@ impl Oracle {
     pub(crate) fn answered(&mut self, call: &Call, code: u16, time: u64) {
         if let (Some(action), Some(id), 200..=299) = (call.action(), call.deployment(), code)
             && self.wants(id, action.leads_to().as_str())
+            && !self.errands.any_about(id)
         {
             self.succeeded.entry(id.clone()).or_default().push(time);
         }

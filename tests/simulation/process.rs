@@ -15,7 +15,7 @@ use crate::setup::Story;
 use crate::world::{Checked, What, World};
 
 /// How often a ledger that cannot be written is tried again, in milliseconds.
-const STUCK_RETRY: u64 = 1000;
+pub(crate) const STUCK_RETRY: u64 = 1000;
 
 impl<C: Choose> World<'_, C> {
     /// What the daemon does with a decision: the ledger first, then the effects.
@@ -45,7 +45,7 @@ impl<C: Choose> World<'_, C> {
             if at == Crash::Torn {
                 let part = match self.setup.story {
                     Story::Long => self.chooser.below(400),
-                    Story::Short | Story::CrashLoop => 0,
+                    Story::Short | Story::CrashLoop | Story::TakenBack => 0,
                 };
                 self.disk.tear(ledger.as_mut(), decision, part);
             }

@@ -12,6 +12,7 @@ use evenkeel::simulator::{self, Deployment};
 
 use crate::generate::{Choose, Given, Seeded, shrink};
 use crate::lie::Lie;
+use crate::process::STUCK_RETRY;
 use crate::setup::{HALF_DAY, IDS, Setup, Story};
 use crate::wish;
 use crate::world::{Checked, What, World};
@@ -75,6 +76,7 @@ pub(crate) fn live<C: Choose>(
         Story::Long => world.long(),
         Story::Short => world.short(),
         Story::CrashLoop => world.crash_loop(),
+        Story::TakenBack => world.taken_back(),
     };
     match lived {
         Ok(()) => Ok(Figures {
@@ -100,7 +102,7 @@ impl<C: Choose> World<'_, C> {
 
     /// So many starts, each with every fate, and then quiet.
     fn short(&mut self) -> Checked {
-        self.want_all_running();
+        self.want_all(Desired::Running);
         let end = 30 * HOUR;
         while self.acts < SHORT && self.time < end {
             self.run_until(self.time + HOUR / 12)?;
@@ -111,7 +113,7 @@ impl<C: Choose> World<'_, C> {
     /// Processes that end every ten minutes, the first of them with a start under way: what is
     /// charged for that start is charged once, so the next start comes in good time.
     fn crash_loop(&mut self) -> Checked {
-        self.want_all_running();
+        self.want_all(Desired::Running);
         while self.acts == 0 {
             self.run_until(self.time + 10)?;
         }
@@ -123,6 +125,25 @@ impl<C: Choose> World<'_, C> {
         match self.oracle.posts.len() {
             0 | 1 => Err("a crash loop keeps the next start away".to_owned()),
             _ => Ok(()),
+        }
+    }
+
+    /// A stop is held. It is taken back, which is in force for a moment, but never kept; and then it
+    /// is asked for again: it is held as before.
+    fn taken_back(&mut self) -> Checked {
+        for wanted in [Desired::Running, Desired::Stopped] {
+            self.want_all(wanted);
+            self.read_file()?;
+            self.run_until(self.time + 3 * HOUR)?;
+        }
+        self.want_all(Desired::Running);
+        self.cut_short = true;
+        self.read_file()?;
+        self.want_all(Desired::Stopped);
+        self.run_until(self.time + 3 * HOUR)?;
+        match self.held_change() {
+            Some(_) => Ok(()),
+            None => Err("what was asked for again is not held".to_owned()),
         }
     }
 
@@ -143,6 +164,11 @@ impl<C: Choose> World<'_, C> {
         if self.held_change().is_some() && self.chooser.once_in(2) {
             self.acknowledge();
             self.read_file()?;
+        }
+        if edit {
+            // A ledger that owes pays first.
+            self.run_until(self.time + STUCK_RETRY)?;
+            self.resume_for_good()?;
         }
         let quiet = self.time + self.patience();
         self.run_until(quiet)?;
@@ -212,7 +238,8 @@ impl<C: Choose> World<'_, C> {
         let held = self.held_change();
         let held = held.filter(|change| !self.desired.file.acknowledged.contains(change));
         for (id, intent) in &self.desired.file.intents {
-            let desired = wish::desired(intent, wall);
+            let asked = self.oracle.errands.about(id).ok_or("nobody knows what was asked for")?;
+            let desired = wish::desired(intent, asked, wall);
             let protected = intent.protect && desired == Desired::Stopped;
             let Deployment { name, kind, status, .. } =
                 self.service.deployment(id.as_str()).unwrap();
@@ -222,7 +249,8 @@ impl<C: Choose> World<'_, C> {
             }
             let turned = self.turned.get(id.as_str()).copied().unwrap_or_default();
             let contested = turned >= self.setup.policy.guards.contested_reversals;
-            if protected || intent.suspend.is_some() || contested || status == desired.as_str() {
+            let suspended = wish::is_suspended(intent, asked, wall);
+            if protected || suspended || contested || status == desired.as_str() {
                 continue;
             }
             let view = self.keel.as_ref().map(|keel| keel.view(self.clocks.now(self.time)));
@@ -252,16 +280,28 @@ pub(crate) fn crash_loop(lie: Lie) -> Result<Figures, String> {
     live(Setup::crash_loop(lie), &mut Seeded::new(0), false)
 }
 
+/// Lives through a held change that is taken back.
+pub(crate) fn taken_back(lie: Lie) -> Result<Figures, String> {
+    live(Setup::taken_back(lie), &mut Seeded::new(0), false)
+}
+
 /// The smallest history that fails as a seed does, told as far as it goes.
 pub(crate) fn smallest(seed: u64, stormy: u64, lie: Lie) -> Option<String> {
     let mut chooser = Seeded::new(seed);
     let setup = Setup::seeded(&mut chooser, stormy, lie);
-    live(setup, &mut chooser, false).err()?;
+    let fault = kind(&live(setup, &mut chooser, false).err()?);
     let run = |choices: &[usize], traced| {
         let mut chooser = Given::new(choices);
         let setup = Setup::seeded(&mut chooser, stormy, lie);
         live(setup, &mut chooser, traced).err()
     };
-    let choices = shrink(chooser.dealt, |choices| run(choices, false).is_some());
+    let fails = |choices: &[usize]| run(choices, false).is_some_and(|other| kind(&other) == fault);
+    let choices = shrink(chooser.dealt, fails);
     run(&choices, true)
+}
+
+/// What a fault says, whatever its figures: a history that is made smaller stays one of its kind.
+fn kind(fault: &str) -> String {
+    let said = fault.lines().last().unwrap_or_default();
+    said.chars().filter(|letter| !letter.is_ascii_digit()).collect()
 }

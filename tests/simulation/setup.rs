@@ -32,6 +32,8 @@ pub(crate) enum Story {
     Short,
     /// The process ends again and again.
     CrashLoop,
+    /// A held change is taken back, and asked for again; the process ends in between.
+    TakenBack,
 }
 
 /// One world, before it begins.
@@ -135,6 +137,13 @@ impl Setup {
     /// One deployment that somebody turns back, and processes that do not live long.
     pub(crate) fn crash_loop(lie: Lie) -> Self {
         Self { story: Story::CrashLoop, ..Self::exhaustive(lie) }
+    }
+
+    /// One deployment, whose stop needs somebody's acknowledgement.
+    pub(crate) fn taken_back(lie: Lie) -> Self {
+        let mut setup = Self { story: Story::TakenBack, hostile: false, ..Self::exhaustive(lie) };
+        setup.policy.guards.stops = ANY;
+        setup
     }
 }
 

@@ -34,6 +34,7 @@ impl<C: Choose> World<'_, C> {
             let up = if short { 1 } else { self.chooser.pick(&[1, 90_000, 30 * 86_400_000]) };
             let base = 20_000 + self.chooser.below(up) as u64;
             self.clocks.reboot(self.time, base, known + wrong);
+            self.oracle.errands.clock_set();
         }
         match (short, reboot) {
             (true, false) => 1000,
@@ -92,7 +93,7 @@ impl<C: Choose> World<'_, C> {
         }
         self.schedule_incident();
         match self.chooser.below(15) {
-            0 => (),
+            0 => return self.ask(),
             1 => self.crash_if_up(false),
             2 => self.crash_if_up(true),
             3 => {
@@ -116,13 +117,14 @@ impl<C: Choose> World<'_, C> {
                 self.turn_back(&id);
             }
             // The skew is what is allowed from a reading in the ledger before a reboot to the first
-            // one after it.
-            8 if self.keel.is_none() || self.disk.is_full() => (),
+            // one after it, and a ledger that owes has no reading of this boot yet.
+            8 if self.keel.is_none() || self.disk.is_full() || self.stuck => (),
             8 => {
                 self.count("clock step");
                 // Two milliseconds, so that no two records bear one instant and two wall times.
                 self.time += 2;
                 self.clocks.wall_error += self.chooser.pick(&[60_000, -60_000, DAY, -DAY]);
+                self.oracle.errands.clock_set();
                 self.tell(|| "the wall clock is set".to_owned());
             }
             9 if self.keel.is_some() => {
@@ -161,7 +163,7 @@ impl<C: Choose> World<'_, C> {
         }
     }
 
-    fn some_deployment(&mut self) -> String {
+    pub(crate) fn some_deployment(&mut self) -> String {
         IDS[self.chooser.below(self.setup.deployments)].to_owned()
     }
 

@@ -11,6 +11,7 @@ use evenkeel::keel::time::Wall;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 
+use crate::errand::Asked;
 use crate::generate::Choose;
 
 const MINUTE: i64 = 60_000;
@@ -33,20 +34,24 @@ pub(crate) fn state(intent: &Intent, wall: Wall) -> Desired {
     }
 }
 
-/// The state that is asked for.
-pub(crate) fn desired(intent: &Intent, wall: Wall) -> Desired {
+/// The state that is asked for: by somebody, or else by the file.
+pub(crate) fn desired(intent: &Intent, asked: Asked, wall: Wall) -> Desired {
     let exception = intent.exception.as_ref().filter(|one| wall < one.until);
-    exception.map_or_else(|| state(intent, wall), |one| one.state)
+    let exception = asked.state(wall).or(exception.map(|one| one.state));
+    exception.unwrap_or_else(|| state(intent, wall))
 }
 
-pub(crate) fn is_suspended(intent: &Intent, wall: Wall) -> bool {
-    intent.suspend.as_ref().is_some_and(|one| one.until.is_none_or(|until| wall < until))
+pub(crate) fn is_suspended(intent: &Intent, asked: Asked, wall: Wall) -> bool {
+    let suspend = intent.suspend.as_ref();
+    asked.is_suspended(wall)
+        || suspend.is_some_and(|one| one.until.is_none_or(|until| wall < until))
 }
 
 /// Whether an entry asks for a stop, and nothing in it stands against that.
 pub(crate) fn stops(intent: &Intent, wall: Wall) -> bool {
-    let stopped = desired(intent, wall) == Desired::Stopped;
-    stopped && !intent.protect && !is_suspended(intent, wall)
+    let nothing = Asked::default();
+    let stopped = desired(intent, nothing, wall) == Desired::Stopped;
+    stopped && !intent.protect && !is_suspended(intent, nothing, wall)
 }
 
 /// Whether time alone may change what an entry asks for.

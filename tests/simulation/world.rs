@@ -62,6 +62,8 @@ pub(crate) struct World<'a, C> {
     pub(crate) keel: Option<Reconciler>,
     pub(crate) ledger: Option<Box<dyn Ledger>>,
     pub(crate) desired: Desired,
+    /// Whether the process ends before the next file is kept.
+    pub(crate) cut_short: bool,
     /// Whether the ledger cannot be written for now.
     pub(crate) stuck: bool,
     pub(crate) time: u64,
@@ -97,6 +99,7 @@ impl<'a, C: Choose> World<'a, C> {
             keel: None,
             ledger: None,
             desired: Desired::new(),
+            cut_short: false,
             stuck: false,
             time: 0,
             calm: false,
@@ -235,7 +238,7 @@ impl<'a, C: Choose> World<'a, C> {
         let compacts = match self.setup.story {
             Story::Long => self.chooser.once_in(3),
             Story::Short => true,
-            Story::CrashLoop => false,
+            Story::CrashLoop | Story::TakenBack => false,
         };
         if compacts {
             self.compact();
