@@ -7,7 +7,7 @@ mod assets;
 mod events;
 mod page;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::keel::deployment::DeploymentId;
 use crate::keel::overview::Overview;
 use crate::keel::reckoning::Link;
-use crate::keel::story::Entry;
+use crate::keel::story::{Entry, Timelines};
 use crate::keel::temporary::Errand;
 use crate::keel::time::{Mono, format_duration};
 use crate::keel::view::{DeploymentView, PastView, View};
@@ -50,9 +50,6 @@ pub enum Query {
     /// To do something; answered once that is durable.
     Errand(Errand, oneshot::Sender<()>),
 }
-
-/// What became of each deployment, oldest first.
-pub type Timelines = BTreeMap<DeploymentId, Vec<Entry>>;
 
 /// When the control loop last turned.
 #[derive(Clone, Debug)]
@@ -315,7 +312,7 @@ async fn timeline(state: &State, id: &str, days: u32) -> Result<Reply, Silent> {
     let Ok(deployment) = DeploymentId::parse(id) else { return Ok(not_named(id)) };
     let ids = [deployment.clone()].into();
     let mut timelines = state.ask(|reply| Query::Timelines(ids, days, reply)).await?;
-    let timeline = timelines.remove(&deployment);
+    let timeline = timelines.of.remove(&deployment);
     Ok(timeline.map_or_else(|| not_named(id), |timeline| Reply::json(&Timeline { timeline })))
 }
 

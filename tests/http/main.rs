@@ -14,7 +14,7 @@ use evenkeel::http::admin::Gate;
 use evenkeel::http::{Changes, Heartbeat, PATIENCE, Query, STUCK_AFTER, State, route, run};
 use evenkeel::keel::deployment::{DeploymentId, Desired};
 use evenkeel::keel::overview::Overview;
-use evenkeel::keel::story::Entry;
+use evenkeel::keel::story::{Entry, Timelines};
 use evenkeel::keel::time::{Mono, Wall};
 use evenkeel::keel::view::{PastView, Time, View};
 use http_body_util::BodyExt as _;
@@ -40,7 +40,8 @@ fn state(view: View) -> State {
                 Query::Reckoning(_, answer) => answer.send(Vec::new()).unwrap(),
                 Query::Timelines(ids, days, answer) => {
                     let known = |id| Some((DeploymentId::clone(id), timeline(id, days)?));
-                    answer.send(ids.iter().filter_map(known).collect()).unwrap();
+                    let of = ids.iter().filter_map(known).collect();
+                    answer.send(Timelines { oldest: None, of }).unwrap();
                 }
             }
         }
