@@ -15,6 +15,7 @@ use super::view::{PastView, Time};
 
 /// One thing that became of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Entry {
     /// Something else was wanted from then on, or for another reason.
