@@ -43,8 +43,8 @@ fn send(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str
     let mut socket = std::net::TcpStream::connect(address).unwrap();
     let length = body.len();
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Length: {length}\r\n\
-         {headers}\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\
+         Content-Length: {length}\r\n{headers}\r\n{body}"
     );
     socket.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
