@@ -10,7 +10,7 @@ use super::chronicle::Note;
 use super::deployment::{DeploymentId, Desired, Status};
 use super::intent::{Prices, Resolved};
 use super::member::Member;
-use super::reckoning::{Link, reckon};
+use super::reckoning::{Link, asked, reckon};
 use super::reconciler::Reconciler;
 use super::time::{Now, Wall};
 
@@ -118,8 +118,12 @@ impl Reconciler {
 
     /// From the rule to the clock, in words; nothing for a deployment that the file does not name.
     pub fn reckoning(&self, deployment: &DeploymentId, now: Now) -> Vec<Link> {
-        let member = self.members.get(deployment);
-        member.map(|member| reckon(&member.intent, now.wall)).unwrap_or_default()
+        let Some(member) = self.members.get(deployment) else { return Vec::new() };
+        let mut links = reckon(&member.intent, now.wall);
+        let wishes = self.history.wishes(deployment);
+        let wishes = wishes.into_iter().flat_map(|wishes| wishes.at(now.wall));
+        links.extend(wishes.map(|wish| asked(wish, &member.intent, now.wall)));
+        links
     }
 
     fn coming(&self) -> Vec<Coming> {

@@ -118,4 +118,10 @@ fn temporary_wishes_are_among_the_next_changes() {
     assert_eq!(coming(&bench), want);
     assert!(undisturbed.iter().all(|line| line.contains(" c ")), "{undisturbed:?}");
     assert_eq!(overview(&bench).coming[0].rule, "state");
+    let chain = bench.keel.reckoning(&id("a"), bench.now);
+    let [rule, asked] = chain.as_slice() else { panic!("{chain:?}") };
+    assert_eq!(rule.text, "state: stopped is wanted");
+    assert_eq!(asked.about, "override");
+    let (begins, ends) = (asked.text.starts_with("running until "), ", by alice: load test");
+    assert!(begins && asked.text.ends_with(ends), "{asked:?}");
 }
