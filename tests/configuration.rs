@@ -204,7 +204,7 @@ fn all_faults_come_in_one_report() {
 }
 
 /// A configuration after the account's line, and what is said of it.
-const CASES: [(&str, &str); 20] = [
+const CASES: [(&str, &str); 21] = [
     ("limits: { start: { requests: 0 } }", "`requests`: expected a whole number from 1 up, found"),
     ("limits: { start: { per: 1x } }", "`per`: `1x` is not a duration; write it like `90s`"),
     ("limits: { margin: -1s }", "`margin`: `-1s` is not a duration"),
@@ -220,9 +220,10 @@ const CASES: [(&str, &str); 20] = [
     ("listen: 9464", "`listen`: `9464` is not an address; expected host and port"),
     ("listen: here:99999", "`listen`: `here:99999` is not an address"),
     ("limits: [1]", "expected a map behind `limits:`, found"),
-    ("admin: { token: abc }", "unknown key `token` in admin; expected `socket`, `token_file` or"),
+    ("admin: { token: abc }", "unknown key `token` in admin; expected `socket`, `token_file`, "),
     ("admin: { socket: maybe }", "`socket`: expected `true` or `false`, found"),
     ("admin: { max_duration: 400d }", "`max_duration`: must be at most 366d"),
+    ("admin: { rate: { requests: 0 } }", "`requests`: "),
     ("admin: { max_duration: 0s }", "`max_duration`: must be longer than nothing"),
     ("desired: [a]", "`desired`: expected text, found"),
 ];

@@ -25,7 +25,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("telemetry", &["keel"]),
     // Signatures carry the time; a lapse of it ends what is worth sending.
     ("notification", &["keel", "clock", "outbound"]),
-    ("http", &["keel", "serve"]),
+    // "Did you mean …?" is where the files are read.
+    ("http", &["keel", "serve", "yaml"]),
     // What judges must not inherit the mistakes of what is judged: no keel here.
     ("simulator", &["serve"]),
     ("config", ADAPTERS),

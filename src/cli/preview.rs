@@ -22,6 +22,7 @@ use crate::keel::recurrence::{clock, day, local, zone_name};
 use crate::keel::time::Wall;
 use crate::keel::timeline::Change;
 use crate::keel::view::Time;
+use crate::yaml::{closest, did_you_mean};
 
 /// Show the coming changes of the wanted state, and what the limits make of them
 #[derive(Debug, clap::Args)]
@@ -122,7 +123,9 @@ fn only(manifest: &Arc<Manifest>, ids: &[String]) -> Result<Arc<Manifest>, Failu
     let mut part = Manifest::new(manifest.revision.clone(), BTreeMap::new());
     for id in ids {
         let Some((id, intent)) = manifest.intents.get_key_value(id.as_str()) else {
-            let what = format!("the desired file names no deployment `{id}`");
+            let known: Vec<_> = manifest.intents.keys().map(DeploymentId::as_str).collect();
+            let meant = did_you_mean(closest(id, &known));
+            let what = format!("the desired file names no deployment `{id}`{meant}");
             return Err(Failure::new(what).next("`evenkeel preview` without an ID shows all"));
         };
         part.intents.insert(id.clone(), intent.clone());

@@ -18,7 +18,8 @@ use crate::clock::Clock;
 use crate::config::{self, Admin, Settings};
 use crate::controller::{Access, Command, Controller};
 use crate::desired::Desired;
-use crate::http::{self, Changes, Heartbeat, admin::Gate};
+use crate::http::admin::{Gate, Token};
+use crate::http::{self, Changes, Heartbeat};
 use crate::keel::deployment::AccountId;
 use crate::keel::history::History;
 use crate::keel::notice::chain;
@@ -193,11 +194,12 @@ fn access(settings: &Settings, ledger: &str) -> Result<BTreeMap<AccountId, Acces
 /// needed.
 fn gate(admin: &Admin) -> Result<Gate, Failure> {
     let Some(file) = admin.token_file.clone() else {
-        return Ok(Gate::new(admin.max_duration, None));
+        return Ok(Gate::new(admin.max_duration, admin.rate, None));
     };
     let fault = |fault| Failure::new(format!("cannot use `admin.token_file`: {fault}"));
     config::token(&file).map_err(fault)?;
-    Ok(Gate::new(admin.max_duration, Some(Arc::new(move || config::token(&file)))))
+    let token: Token = Arc::new(move || config::token(&file));
+    Ok(Gate::new(admin.max_duration, admin.rate, Some(token)))
 }
 
 /// Listens where the settings say.

@@ -6,7 +6,9 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::account::SecretSource;
-use super::file::{path, set, span};
+use super::file::{limit, path, set, span};
+use crate::http::admin::RATE;
+use crate::keel::policy::Limit;
 use crate::keel::time::format_duration;
 use crate::yaml::{Faults, Fields};
 
@@ -25,12 +27,14 @@ pub struct Admin {
     pub token_file: Option<PathBuf>,
     /// The longest temporary wish.
     pub max_duration: Duration,
+    /// Requests at once, and by when there are as many again; over the socket and over TCP apart.
+    pub rate: Limit,
 }
 
 impl Default for Admin {
     fn default() -> Self {
         let max_duration = Duration::from_secs(7 * 24 * 3600);
-        Self { socket: true, token_file: None, max_duration }
+        Self { socket: true, token_file: None, max_duration, rate: RATE }
     }
 }
 
@@ -61,6 +65,7 @@ pub(super) fn read(mut fields: Fields<'_>, beside: &Path, faults: &mut Faults) -
         _ => Err(format!("must be at most {}", format_duration(DURATION_MAX))),
     });
     set(&mut admin.max_duration, max);
+    limit(&mut fields, "rate", &mut admin.rate, faults);
     fields.finish(faults);
     admin
 }

@@ -111,7 +111,12 @@ fn limits(mut fields: Fields<'_>, policy: &mut Policy, faults: &mut Faults) {
     fields.finish(faults);
 }
 
-fn limit(fields: &mut Fields<'_>, key: &'static str, limit: &mut Limit, faults: &mut Faults) {
+pub(super) fn limit(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    limit: &mut Limit,
+    faults: &mut Faults,
+) {
     let mut section = fields.section(key, faults);
     set(&mut limit.requests, section.optional("requests", faults, |node| node.count(1)));
     set(&mut limit.per, section.optional("per", faults, span));

@@ -64,8 +64,11 @@ pub(super) struct Reply {
     caching: &'static str,
 }
 
+/// What went wrong.
 #[derive(Serialize)]
-struct Fault<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Fault<'a> {
+    /// What, where, what was expected and what to do next, for people.
     error: &'a str,
 }
 
@@ -103,6 +106,11 @@ impl Reply {
             }
             Err(error) => Self::text(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         }
+    }
+
+    /// JSON that is written already.
+    pub(super) fn written(json: &'static str) -> Self {
+        Self::new(StatusCode::OK, Kind::Json, json)
     }
 
     /// The head of a stream of events.

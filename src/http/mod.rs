@@ -5,9 +5,11 @@ pub mod admin;
 mod answer;
 mod assets;
 mod events;
+mod openapi;
 mod page;
+mod query;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,11 +24,12 @@ use tokio::sync::{mpsc, oneshot};
 use crate::keel::deployment::DeploymentId;
 use crate::keel::overview::Overview;
 use crate::keel::reckoning::Link;
-use crate::keel::story::Entry;
+use crate::keel::story::{Entry, Timelines};
 use crate::keel::temporary::Errand;
 use crate::keel::time::{Mono, format_duration};
 use crate::keel::view::{DeploymentView, PastView, View};
 use crate::serve::{Bounds, serve};
+use crate::yaml::{closest, did_you_mean};
 use answer::{Kind, Reply};
 use assets::Asset;
 
@@ -50,9 +53,6 @@ pub enum Query {
     /// To do something; answered once that is durable.
     Errand(Errand, oneshot::Sender<()>),
 }
-
-/// What became of each deployment, oldest first.
-pub type Timelines = BTreeMap<DeploymentId, Vec<Entry>>;
 
 /// When the control loop last turned.
 #[derive(Clone, Debug)]
@@ -110,9 +110,24 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 pub const STUCK_AFTER: Duration = Duration::from_secs(60);
 
 /// What there is, for those who ask for something else.
-const PATHS: &str = "/\n/metrics\n/healthz\n/readyz\n/api/v1/deployments\n\
-                     /api/v1/deployments/{id}\n/api/v1/deployments/{id}/timeline\n\
-                     /api/v1/history\n/api/v1/events\n/deployments/{id}\n";
+const PATHS: &[&str] = &[
+    "/",
+    "/deployments/{id}",
+    "/metrics",
+    "/healthz",
+    "/readyz",
+    "/api/v1/openapi.json",
+    "/api/v1/deployments",
+    "/api/v1/deployments/{id}",
+    "/api/v1/deployments/{id}/timeline",
+    "/api/v1/deployments/{id}/override",
+    "/api/v1/deployments/{id}/suspend",
+    "/api/v1/deployments/{id}/resume",
+    "/api/v1/deployments/{id}/sync",
+    "/api/v1/sync",
+    "/api/v1/history",
+    "/api/v1/events",
+];
 
 /// A path that there is.
 enum Target<'a> {
@@ -127,6 +142,7 @@ enum Target<'a> {
     Deployment(&'a str),
     Timeline(&'a str),
     History,
+    Description,
 }
 
 impl<'a> Target<'a> {
@@ -139,6 +155,7 @@ impl<'a> Target<'a> {
             "/readyz" => Some(Self::Readyz),
             "/api/v1/deployments" => Some(Self::Deployments),
             "/api/v1/history" => Some(Self::History),
+            "/api/v1/openapi.json" => Some(Self::Description),
             other => {
                 if let Some(rest) = other.strip_prefix("/api/v1/deployments/") {
                     let id = rest.strip_suffix("/timeline");
@@ -153,13 +170,32 @@ impl<'a> Target<'a> {
     /// How faults of this path are told.
     const fn faults(&self) -> Kind {
         match self {
-            Self::Deployments | Self::Deployment(_) | Self::Timeline(_) | Self::History => {
-                Kind::Json
-            }
+            Self::Deployments
+            | Self::Deployment(_)
+            | Self::Timeline(_)
+            | Self::History
+            | Self::Events
+            | Self::Description => Kind::Json,
             Self::Page | Self::DeploymentPage(_) => Kind::Html,
-            Self::Asset(_) | Self::Events | Self::Metrics | Self::Healthz | Self::Readyz => {
-                Kind::Text
+            Self::Asset(_) | Self::Metrics | Self::Healthz | Self::Readyz => Kind::Text,
+        }
+    }
+
+    /// Refuses parameters of what takes none. The pages have some of their own, and scrapers and
+    /// probes send some that mean nothing here.
+    fn check(&self, query: Option<&str>) -> Result<(), String> {
+        match self {
+            Self::Deployments | Self::Deployment(_) | Self::Events | Self::Description => {
+                query::none(query)
             }
+            // These have one each.
+            Self::Timeline(_) | Self::History => Ok(()),
+            Self::Page
+            | Self::DeploymentPage(_)
+            | Self::Asset(_)
+            | Self::Metrics
+            | Self::Healthz
+            | Self::Readyz => Ok(()),
         }
     }
 }
@@ -186,50 +222,57 @@ pub async fn run(listener: TcpListener, state: Arc<State>, shutdown: impl Future
 
 /// Answers one request. Its body, if it has one, is of no interest.
 pub async fn route(state: &State, method: &Method, uri: &Uri) -> Response<Body> {
-    if uri.path() == "/api/v1/events" && *method == Method::GET {
-        return match state.changes.subscribe() {
-            Some(events) => answer::stream(events),
+    let path = uri.path();
+    let Some(target) = Target::of(path) else {
+        return nothing(path).into_response(*method == Method::HEAD);
+    };
+    let reply = if *method != Method::GET && *method != Method::HEAD {
+        let fault = "only GET and HEAD are understood: this endpoint shows, and changes nothing";
+        Reply::fault(target.faults(), StatusCode::METHOD_NOT_ALLOWED, fault)
+    } else if let Err(fault) = target.check(uri.query()) {
+        Reply::fault(target.faults(), StatusCode::BAD_REQUEST, &fault)
+    } else if matches!(target, Target::Events) && *method == Method::GET {
+        match state.changes.subscribe() {
+            Some(events) => return answer::stream(events),
             None => {
                 let fault = format!("{SUBSCRIBERS_MAX} clients listen already; ask again later");
-                let status = StatusCode::SERVICE_UNAVAILABLE;
-                Reply::fault(Kind::Text, status, &fault).into_response(false)
+                Reply::fault(target.faults(), StatusCode::SERVICE_UNAVAILABLE, &fault)
             }
-        };
-    }
-    let reply = reply(state, method, uri).await;
+        }
+    } else {
+        reply(state, &target, uri.query()).await
+    };
     reply.into_response(*method == Method::HEAD)
 }
 
-async fn reply(state: &State, method: &Method, uri: &Uri) -> Reply {
-    let path = uri.path();
-    let Some(target) = Target::of(path) else {
-        let kind = if path.starts_with("/api/") { Kind::Json } else { Kind::Text };
-        let paths = PATHS.trim_end().replace('\n', if kind == Kind::Json { ", " } else { "\n" });
-        let fault = format!("there is nothing at this path; there is:\n{paths}");
-        return Reply::fault(kind, StatusCode::NOT_FOUND, &fault);
-    };
+fn nothing(path: &str) -> Reply {
+    let kind = if path.starts_with("/api/") { Kind::Json } else { Kind::Text };
+    let paths = PATHS.join(if kind == Kind::Json { ", " } else { "\n" });
+    let fault = format!("there is nothing at this path; there is:\n{paths}");
+    Reply::fault(kind, StatusCode::NOT_FOUND, &fault)
+}
+
+/// Answers a GET or HEAD.
+async fn reply(state: &State, target: &Target<'_>, query: Option<&str>) -> Reply {
     let faults = target.faults();
-    if *method != Method::GET && *method != Method::HEAD {
-        let fault = "only GET and HEAD are understood: this endpoint shows, and changes nothing";
-        return Reply::fault(faults, StatusCode::METHOD_NOT_ALLOWED, fault);
-    }
-    let reply = match target {
-        Target::Asset(asset) => Ok(Reply::asset(asset, uri.query())),
+    let reply = match *target {
+        Target::Asset(asset) => Ok(Reply::asset(asset, query)),
         // To HEAD only; a GET is answered before.
         Target::Events => Ok(Reply::events()),
+        Target::Description => Ok(Reply::written(openapi::DOCUMENT)),
         Target::Healthz => Ok(healthz(state)),
         Target::Readyz => state.view().await.map(|view| readyz(&view)),
         Target::Metrics => state.view().await.map(|view| metrics(state, &view)),
-        Target::Page => page::fleet(state, uri.query()).await,
+        Target::Page => page::fleet(state, query).await,
         Target::DeploymentPage(id) => page::deployment(state, id).await,
         Target::Deployments => state.view().await.map(|view| Reply::json(&*view)),
         Target::Deployment(id) => state.view().await.map(|view| deployment(&view, id)),
-        Target::Timeline(id) => match days(uri.query()) {
+        Target::Timeline(id) => match query::days(query) {
             Ok(days) => timeline(state, id, days).await,
             Err(fault) => Ok(Reply::fault(faults, StatusCode::BAD_REQUEST, &fault)),
         },
-        Target::History => match wanted(uri.query()) {
-            Ok(id) => state.history().await.map(|past| history(past, id)),
+        Target::History => match query::deployment(query) {
+            Ok(id) => state.history().await.map(|past| history(past, id.as_ref())),
             Err(fault) => Ok(Reply::fault(faults, StatusCode::BAD_REQUEST, &fault)),
         },
     };
@@ -296,64 +339,48 @@ fn metrics(state: &State, view: &View) -> Reply {
 }
 
 fn deployment(view: &View, id: &str) -> Reply {
-    view.deployment(id).map_or_else(|| not_named(id), Reply::json::<DeploymentView>)
+    view.deployment(id).map_or_else(|| not_named(view, id), Reply::json::<DeploymentView>)
 }
 
-fn not_named(id: &str) -> Reply {
+fn not_named(view: &View, id: &str) -> Reply {
+    let known: Vec<_> = view.deployments.iter().map(|one| one.id.as_str()).collect();
+    let meant = did_you_mean(closest(id, &known));
     let fault = format!(
-        "the desired file names no deployment `{id}`; /api/v1/deployments lists those that it does"
+        "the desired file names no deployment `{id}`{meant}; /api/v1/deployments lists those that \
+         it does"
     );
     Reply::fault(Kind::Json, StatusCode::NOT_FOUND, &fault)
 }
 
+/// What became of a deployment.
 #[derive(serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Timeline {
+    /// Oldest first, after what held before.
     timeline: Vec<Entry>,
 }
 
 async fn timeline(state: &State, id: &str, days: u32) -> Result<Reply, Silent> {
-    let Ok(deployment) = DeploymentId::parse(id) else { return Ok(not_named(id)) };
-    let ids = [deployment.clone()].into();
-    let mut timelines = state.ask(|reply| Query::Timelines(ids, days, reply)).await?;
-    let timeline = timelines.remove(&deployment);
-    Ok(timeline.map_or_else(|| not_named(id), |timeline| Reply::json(&Timeline { timeline })))
+    if let Ok(deployment) = DeploymentId::parse(id) {
+        let ids = [deployment.clone()].into();
+        let mut timelines = state.ask(|reply| Query::Timelines(ids, days, reply)).await?;
+        if let Some(timeline) = timelines.of.remove(&deployment) {
+            return Ok(Reply::json(&Timeline { timeline }));
+        }
+    }
+    Ok(not_named(&*state.view().await?, id))
 }
 
-/// A week, unless it says otherwise.
-fn days(query: Option<&str>) -> Result<u32, String> {
-    let days = parameter(query, "days")?.unwrap_or("7");
-    let fault = || format!("`days={days}` is no number of days; write it like `days=7`");
-    days.parse().ok().filter(|days| *days > 0).ok_or_else(fault)
-}
-
+/// The spent starts and stops.
 #[derive(serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct History {
+    /// Newest first.
     history: Vec<PastView>,
 }
 
-fn history(mut history: Vec<PastView>, id: Option<&str>) -> Reply {
-    history.retain(|past| id.is_none_or(|id| past.deployment.as_str() == id));
+fn history(mut history: Vec<PastView>, id: Option<&DeploymentId>) -> Reply {
+    history.retain(|past| id.is_none_or(|id| past.deployment == *id));
     history.sort_by_key(|past| std::cmp::Reverse(past.id));
     Reply::json(&History { history })
-}
-
-fn wanted(query: Option<&str>) -> Result<Option<&str>, String> {
-    parameter(query, "deployment")
-}
-
-/// The value of the one parameter that a path has. A name that was mistyped must not show
-/// everything as if nothing had been asked. Ids and numbers are never percent-encoded, so nothing
-/// is decoded.
-fn parameter<'a>(query: Option<&'a str>, name: &str) -> Result<Option<&'a str>, String> {
-    let mut found = None;
-    for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-        match pair.split_once('=') {
-            Some((key, value)) if key == name && found.is_none() => found = Some(value),
-            Some((key, _)) if key == name => return Err(format!("`{name}` is given twice")),
-            Some(_) | None => {
-                return Err(format!("`{pair}` is not understood; expected `{name}=…`"));
-            }
-        }
-    }
-    Ok(found)
 }

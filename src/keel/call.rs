@@ -14,6 +14,7 @@ use super::deployment::{AccountId, Action, DeploymentId, Facts};
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct CallId(pub u64);
 
@@ -25,6 +26,7 @@ impl fmt::Display for CallId {
 
 /// What is limited: each method of the API has a limit of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
     /// `GET /deployments/{id}`

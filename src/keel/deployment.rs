@@ -56,6 +56,7 @@ impl Borrow<str> for DeploymentId {
 
 /// The name of an account in the configuration: one base URL with one API key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct AccountId(Arc<str>);
 
@@ -82,6 +83,7 @@ impl fmt::Display for AccountId {
 
 /// The state that a deployment is wanted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Desired {
     /// Serving clients, at full price.
@@ -124,6 +126,7 @@ impl fmt::Display for Desired {
 
 /// A call that changes a deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// `POST …/start`: from `stopped` to `running`.

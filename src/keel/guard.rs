@@ -145,6 +145,7 @@ impl Holding {
 
 /// A change that is held, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct GuardView {
     /// Its id, to acknowledge it by.

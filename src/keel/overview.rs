@@ -8,17 +8,15 @@ use std::time::Duration;
 use super::almanac::Almanac;
 use super::chronicle::Note;
 use super::deployment::{DeploymentId, Desired, Status};
-use super::intent::Prices;
+use super::intent::{Prices, Resolved};
 use super::member::Member;
-use super::reckoning::{Link, reckon};
+use super::reckoning::{Link, asked, reckon};
 use super::reconciler::Reconciler;
 use super::time::{Now, Wall};
 
 /// The fleet, behind and before one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overview {
-    /// The oldest moment of which anything is remembered, if there is any.
-    pub oldest: Option<Wall>,
     /// The last seven days.
     pub week: Stopped,
     /// The last thirty days.
@@ -71,10 +69,9 @@ const HOUR_MILLIS: u128 = 3_600_000;
 impl Reconciler {
     /// The fleet, behind and before `now`.
     pub fn overview(&self, now: Now) -> Overview {
-        let oldest = self.history.chronicle().notes().next().map(|(at, _)| at.wall);
         let since = [now.wall - 7 * DAY, now.wall - 30 * DAY];
-        let [week, month] = self.stopped(since, oldest.unwrap_or(now.wall), now.wall);
-        Overview { oldest, week, month, coming: self.coming() }
+        let [week, month] = self.stopped(since, self.oldest().unwrap_or(now.wall), now.wall);
+        Overview { week, month, coming: self.coming() }
     }
 
     /// One pass over the notes for all spans. A deployment without a note among those that are
@@ -121,15 +118,19 @@ impl Reconciler {
 
     /// From the rule to the clock, in words; nothing for a deployment that the file does not name.
     pub fn reckoning(&self, deployment: &DeploymentId, now: Now) -> Vec<Link> {
-        let member = self.members.get(deployment);
-        member.map(|member| reckon(&member.intent, now.wall)).unwrap_or_default()
+        let Some(member) = self.members.get(deployment) else { return Vec::new() };
+        let mut links = reckon(&member.intent, now.wall);
+        let wishes = self.history.wishes(deployment);
+        let wishes = wishes.into_iter().flat_map(|wishes| wishes.at(now.wall));
+        links.extend(wishes.map(|wish| asked(wish, &member.intent, now.wall)));
+        links
     }
 
     fn coming(&self) -> Vec<Coming> {
         let mut almanac = Almanac::default();
         let edge = |member: &Member| {
-            let at = member.resolved.changes?;
-            Some(Reverse((at, member.id.clone(), member.resolved.desired)))
+            let resolved = &member.resolved;
+            Some(Reverse((resolved.changes?, member.id.clone(), acted_for(resolved))))
         };
         let mut edges: BinaryHeap<_> = self.members.values().filter_map(edge).collect();
         let mut coming = Vec::new();
@@ -138,11 +139,13 @@ impl Reconciler {
             let Some(member) = self.members.get(&id) else { continue };
             let intent = &member.intent;
             let phase = |schedule: &_| almanac.phase(schedule, at);
-            let then = intent.resolve_with(at, member.lead, phase);
+            let wishes = self.history.wishes(&id);
+            let then = intent.resolve_under(wishes, at, member.lead, phase);
+            let after = acted_for(&then);
             if let Some(next) = then.changes {
-                edges.push(Reverse((next, id.clone(), then.desired)));
+                edges.push(Reverse((next, id.clone(), after)));
             }
-            if then.desired != before && then.suspended.is_none() {
+            if after.is_some() && after != before {
                 coming.push(Coming {
                     at,
                     local: at.local(intent.clock()),
@@ -157,6 +160,11 @@ impl Reconciler {
         }
         coming
     }
+}
+
+/// The state that is acted for; `None` while it is left alone.
+fn acted_for(resolved: &Resolved) -> Option<Desired> {
+    resolved.suspended.is_none().then_some(resolved.desired)
 }
 
 /// In ten-thousandths, rounded down.

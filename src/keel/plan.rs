@@ -17,6 +17,7 @@ use super::time::Mono;
 
 /// Why a deployment is in sync, or is not: the `reason` of the `Synced` condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Reason {
     /// It is as desired.
     InSync,

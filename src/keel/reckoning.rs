@@ -6,6 +6,7 @@ use super::calendar::zone;
 use super::deployment::Desired;
 use super::intent::{Intent, Resolved, Rule};
 use super::recurrence::{clock, clock_beside, day, local, zone_name};
+use super::temporary::Temporary;
 use super::time::Wall;
 
 /// One link of the chain: what it is about, and what is the case.
@@ -45,6 +46,16 @@ pub fn reckon(intent: &Intent, at: Wall) -> Vec<Link> {
         links.push(Link::new("protect", format!("it is never stopped{against}")));
     }
     links
+}
+
+/// What somebody asked the daemon for, which stands over the file: `override running until …`.
+pub(super) fn asked(wish: &Temporary, intent: &Intent, at: Wall) -> Link {
+    let until = match wish.until {
+        Some(until) => format!("until {}", moment(&intent.zone, until, at)),
+        None => "until somebody ends it".to_owned(),
+    };
+    let state = wish.want.state().map(|state| format!("{state} ")).unwrap_or_default();
+    Link::new(wish.want.kind(), format!("{state}{until}, by {}", wish.words()))
 }
 
 /// `Wed 2026-11-25 08:14 +01:00 in Europe/Berlin; until 19:00 (18:00Z), then stopped`.

@@ -15,6 +15,7 @@ use super::view::{PastView, Time};
 
 /// One thing that became of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Entry {
     /// Something else was wanted from then on, or for another reason.
@@ -46,6 +47,15 @@ pub enum Entry {
     Acted(PastView),
 }
 
+/// What became of several deployments.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Timelines {
+    /// The oldest moment of which anything is remembered, of whichever deployment.
+    pub oldest: Option<Wall>,
+    /// Of each, oldest first.
+    pub of: BTreeMap<DeploymentId, Vec<Entry>>,
+}
+
 impl Entry {
     fn of(at: Stamp, note: &Note) -> Self {
         let at = Time(at.wall);
@@ -74,15 +84,11 @@ impl Reconciler {
     /// What became of a deployment since `from`, oldest first, after what held by then. `None`: the
     /// desired file does not name it, and nothing is remembered of it.
     pub fn timeline(&self, deployment: &DeploymentId, from: Wall) -> Option<Vec<Entry>> {
-        self.timelines(&[deployment.clone()].into(), from).remove(deployment)
+        self.timelines(&[deployment.clone()].into(), from).of.remove(deployment)
     }
 
     /// The same for many deployments, in one pass over what is remembered.
-    pub fn timelines(
-        &self,
-        deployments: &BTreeSet<DeploymentId>,
-        from: Wall,
-    ) -> BTreeMap<DeploymentId, Vec<Entry>> {
+    pub fn timelines(&self, deployments: &BTreeSet<DeploymentId>, from: Wall) -> Timelines {
         let empty = deployments.iter().map(|id| (id, Memory::default()));
         let mut memories: BTreeMap<_, Memory<'_>> = empty.collect();
         for one @ (at, note) in self.history.chronicle().notes() {
@@ -101,7 +107,15 @@ impl Reconciler {
             self.members.contains_key(id) || !entries.is_empty()
         };
         let told = memories.into_iter().map(|(id, memory)| (id.clone(), memory.told()));
-        told.filter(|(id, entries)| known(id, entries)).collect()
+        let of = told.filter(|(id, entries)| known(id, entries)).collect();
+        Timelines { oldest: self.oldest(), of }
+    }
+}
+
+impl Reconciler {
+    /// The oldest moment of which anything is remembered.
+    pub(super) fn oldest(&self) -> Option<Wall> {
+        self.history.chronicle().notes().next().map(|(at, _)| at.wall)
     }
 }
 

@@ -134,6 +134,7 @@ impl Wishes {
 
 /// A temporary wish, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct WishView {
     /// `override` or `suspend`.

@@ -38,6 +38,7 @@ impl std::fmt::Display for Time {
 
 /// Everything at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Fleet"))]
 #[serde(rename_all = "camelCase")]
 pub struct View {
     /// The moment.
@@ -76,6 +77,7 @@ impl View {
 
 /// The desired file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct FileView {
     /// The revision in force; `None` while there never was a valid file.
@@ -90,6 +92,7 @@ pub struct FileView {
 
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AccountView {
     /// Its name in the configuration.
@@ -108,6 +111,7 @@ pub struct AccountView {
 
 /// A method counted over the whole account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct WidenedView {
     /// The method.
@@ -118,6 +122,7 @@ pub struct WidenedView {
 
 /// A deployment that the desired file names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DeploymentView {
     /// The id.
@@ -152,6 +157,7 @@ pub struct DeploymentView {
 
 /// How a deployment is made ready for the windows of its schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ReadyView {
     /// How much earlier than the next window its start is sent, by the starts that it has shown.
@@ -164,6 +170,7 @@ pub struct ReadyView {
 
 /// What is wanted of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DesiredView {
     /// The state.
@@ -185,6 +192,7 @@ pub struct DesiredView {
 
 /// What was seen of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ObservedView {
     /// The API's status word.
@@ -202,6 +210,7 @@ pub struct ObservedView {
 
 /// The `Synced` condition in one place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SyncedView {
     /// Why it is in sync or not.
@@ -214,12 +223,15 @@ pub struct SyncedView {
 
 /// A condition as the Kubernetes API has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
     /// `Synced`, `Reachable`, `Stalled` or `Held`.
+    #[cfg_attr(test, schemars(extend("enum" = ["Synced", "Reachable", "Stalled", "Held"])))]
     #[serde(rename = "type")]
     pub kind: String,
     /// `True`, `False` or `Unknown`.
+    #[cfg_attr(test, schemars(extend("enum" = ["True", "False", "Unknown"])))]
     pub status: String,
     /// One word for machines.
     pub reason: String,
@@ -231,6 +243,7 @@ pub struct Condition {
 
 /// What happens next to a deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct NextView {
     /// What.
@@ -244,6 +257,7 @@ pub struct NextView {
 
 /// A place in a line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct QueueView {
     /// `start` or `stop`.
@@ -259,6 +273,7 @@ pub struct QueueView {
 
 /// The kinds of next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum NextStep {
     /// Read its status.
@@ -285,6 +300,7 @@ impl NextStep {
 
 /// A budget as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct BudgetView {
     /// The method.
@@ -302,6 +318,7 @@ pub struct BudgetView {
 
 /// A start or stop that was spent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PastView {
     /// The call's number.
@@ -324,6 +341,7 @@ pub struct PastView {
 
 /// Why a start or stop was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CauseView {
     /// The state that was wanted.

@@ -1,11 +1,12 @@
 // The real binary: a simulated API and a daemon in front of it, each its own process.
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { pastWeek } from "./ledger.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -107,6 +108,12 @@ export class Daemon {
     const url = new URL(`/_sim/deployments/${id}/${status}`, this.apiUrl);
     const answer = await fetch(url, { method: "POST" });
     if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+  }
+
+  /** Asks for a temporary wish, or ends it, as somebody beside the daemon would. */
+  async ask(...words) {
+    const socket = join(this.home, "state/admin.sock");
+    await promisify(execFile)(BINARY, [...words, "--as", "alice", "--socket", socket]);
   }
 
   /** Waits until all deployments of the view fit; without a word, until the first look at each. */

@@ -60,6 +60,21 @@ describe("a fleet that changes", () => {
     await person.page.getByText("did you mean `running`?").waitFor({ state: "detached" });
   });
 
+  test("a temporary wish shows with the command that ends it, until it is ended", async () => {
+    const { page } = await look(daemon);
+    const { page: own } = await look(daemon, { path: "deployments/gamma" });
+    await daemon.ask("suspend", "gamma", "--for", "2h", "--reason", "load test");
+    for (const one of [page, own]) {
+      const wishes = one.getByRole("region", { name: "Temporary wishes" });
+      await wishes.getByText("evenkeel resume gamma").waitFor();
+      assert.match(await wishes.innerText(), /suspend ends in [12]h.*by alice .*: load test/s);
+    }
+    const next = page.getByRole("region", { name: "Next changes" });
+    await next.getByRole("link", { name: "gamma" }).waitFor();
+    await daemon.ask("resume", "gamma");
+    for (const one of [page, own]) await one.getByText("Temporary wishes").waitFor({ state: "detached" });
+  });
+
   test("updates can be paused, and nothing moves until they go on", async () => {
     const person = await look(daemon);
     const { page } = person;

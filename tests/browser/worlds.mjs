@@ -106,6 +106,9 @@ export async function broken() {
     strangers: true,
   });
   await daemon.settled();
+  await daemon.ask("override", "parked1", "running", "--for", "2h", "--reason", "load test of the new release");
+  await daemon.ask("suspend", "parked1", "--reason", "migration");
+  await daemon.ask("suspend", "odd", "--for", "90m", "--reason", "waiting for the vendor");
   daemon.write("deployments:\n  parked1: stoped\n");
   return daemon;
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper fails the test by panicking")]
 
 mod admin;
+mod openapi;
 mod page;
 #[path = "../view_fixture/mod.rs"]
 mod view_fixture;
@@ -10,11 +11,11 @@ use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenkeel::http::admin::Gate;
+use evenkeel::http::admin::{Gate, RATE};
 use evenkeel::http::{Changes, Heartbeat, PATIENCE, Query, STUCK_AFTER, State, route, run};
 use evenkeel::keel::deployment::{DeploymentId, Desired};
 use evenkeel::keel::overview::Overview;
-use evenkeel::keel::story::Entry;
+use evenkeel::keel::story::{Entry, Timelines};
 use evenkeel::keel::time::{Mono, Wall};
 use evenkeel::keel::view::{PastView, Time, View};
 use http_body_util::BodyExt as _;
@@ -40,7 +41,8 @@ fn state(view: View) -> State {
                 Query::Reckoning(_, answer) => answer.send(Vec::new()).unwrap(),
                 Query::Timelines(ids, days, answer) => {
                     let known = |id| Some((DeploymentId::clone(id), timeline(id, days)?));
-                    answer.send(ids.iter().filter_map(known).collect()).unwrap();
+                    let of = ids.iter().filter_map(known).collect();
+                    answer.send(Timelines { oldest: None, of }).unwrap();
                 }
             }
         }
@@ -61,7 +63,7 @@ fn of(queries: mpsc::Sender<Query>) -> State {
         queries,
         patience: PATIENCE,
         heartbeat: Heartbeat::new(NOW),
-        gate: Gate::new(Duration::from_secs(7 * 24 * 3600), None),
+        gate: Gate::new(Duration::from_secs(7 * 24 * 3600), RATE, None),
         changes: Changes::new(NOW),
         now: Box::new(|| NOW),
         exposition: Box::new(|view| Ok(format!("shown {}\n", view.deployments.len()))),
@@ -195,7 +197,17 @@ async fn a_timeline_of_a_week_or_of_as_many_days_as_asked() {
     assert_eq!(told(&state, path).await, want("1969-12-25"));
     assert_eq!(told(&state, "/api/v1/deployments/b2/timeline?days=1").await, want("1969-12-31"));
     for (uri, status, fault) in [
-        ("b2/timeline?days=0", 400, "`days=0` is no number of days; write it like `days=7`"),
+        (
+            "b2/timeline?days=0",
+            400,
+            "`days=0` is no number of days from 1 to 36525; write it like `days=7`",
+        ),
+        (
+            "b2/timeline?days=%2B1",
+            400,
+            "`days=+1` is no number of days from 1 to 36525; write it like `days=7`",
+        ),
+        ("b2?days=1", 400, "`days=1` is not understood: this path takes no parameters"),
         ("b2/timeline?day=1", 400, "`day=1` is not understood; expected `days=…`"),
     ] {
         let uri: &'static str = format!("/api/v1/deployments/{uri}").leak();
@@ -331,19 +343,17 @@ async fn nothing_can_be_changed_here() {
 #[tokio::test]
 async fn an_unknown_path_is_told_what_there_is() {
     let state = state(view());
-    let want = "there is nothing at this path; there is:\n/\n/metrics\n/healthz\n/readyz\n\
-                /api/v1/deployments\n/api/v1/deployments/{id}\n\
-                /api/v1/deployments/{id}/timeline\n/api/v1/history\n/api/v1/events\n\
-                /deployments/{id}\n";
-    assert_eq!(told(&state, "/status").await, text(404, want));
-    let want = concat!(
-        r#"{"error":"there is nothing at this path; there is: /, /metrics, /healthz, /readyz, "#,
-        r#"/api/v1/deployments, /api/v1/deployments/{id}, "#,
-        r#"/api/v1/deployments/{id}/timeline, /api/v1/history, "#,
-        r#"/api/v1/events, /deployments/{id}"}"#
-    );
+    let paths = "/, /deployments/{id}, /metrics, /healthz, /readyz, /api/v1/openapi.json, \
+                 /api/v1/deployments, /api/v1/deployments/{id}, \
+                 /api/v1/deployments/{id}/timeline, /api/v1/deployments/{id}/override, \
+                 /api/v1/deployments/{id}/suspend, /api/v1/deployments/{id}/resume, \
+                 /api/v1/deployments/{id}/sync, /api/v1/sync, /api/v1/history, /api/v1/events";
+    let nothing = "there is nothing at this path; there is:";
+    let lines = format!("{nothing}\n{}\n", paths.replace(", ", "\n"));
+    assert_eq!(told(&state, "/status").await, text(404, &lines));
+    let want = format!(r#"{{"error":"{nothing} {paths}"}}"#);
     assert_eq!(told(&state, "/api/v2").await.0, 404);
-    assert_eq!(told(&state, "/api/v1/deployment").await, json(404, want));
+    assert_eq!(told(&state, "/api/v1/deployment").await, json(404, &want));
 }
 
 /// hyper must not touch the length that an answer to HEAD names, nor send a body after it.

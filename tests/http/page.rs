@@ -28,6 +28,34 @@ async fn the_page_of_one_deployment() {
     assert!(unknown.body.contains("names no deployment `x%3Cb%3E`"));
 }
 
+/// What somebody asked for, until when, who and why, and how it is ended.
+#[tokio::test]
+async fn temporary_wishes_are_told_with_the_command_that_ends_them() {
+    let mut many = view();
+    let words = |page: &str| {
+        let section = page.split("aria-labelledby=\"wishes\"").nth(1)?;
+        let section = section.split("</section>").next()?;
+        let text = section.split('<').filter_map(|part| part.split_once('>'));
+        Some(text.map(|(_, text)| text).collect::<String>())
+    };
+    let want = "Temporary wishessuspend until somebody ends itby alice, 1h10m ago: migration\
+                override stopped ends in 1h20m2026-11-24T04:30:00Zby bob (root), 40m ago\
+                Ends both: evenkeel resume d4";
+    let one = get(&state(many.clone()), "/deployments/d4").await.body;
+    assert_eq!(words(&one).unwrap(), want);
+    let fleet = get(&state(many.clone()), "/").await.body;
+    assert_eq!(words(&fleet).unwrap(), want.replacen("wishes", "wishesd4", 1));
+    assert_eq!(words(&get(&state(many.clone()), "/deployments/a1").await.body), None);
+    let wished = many.deployments[3].clone();
+    many.deployments.extend((10..20).map(|number| {
+        let id = DeploymentId::parse(&format!("p{number}")).unwrap();
+        evenkeel::keel::view::DeploymentView { id, ..wished.clone() }
+    }));
+    let fleet = words(&get(&state(many), "/").await.body).unwrap();
+    assert_eq!(fleet.matches("evenkeel resume").count(), 10);
+    assert!(fleet.ends_with("And of 1 more: see evenkeel status"), "{fleet}");
+}
+
 #[tokio::test]
 async fn the_page_of_nothing_yet() {
     let mut bare = bare();

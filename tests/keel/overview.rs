@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use evenkeel::keel::chronicle::Note;
-use evenkeel::keel::deployment::Status;
+use evenkeel::keel::deployment::{Desired, Status};
 use evenkeel::keel::intent::{Intent, Prices};
 use evenkeel::keel::overview::{COMING_MAX, Overview};
 use evenkeel::keel::reconciler::Event;
 use evenkeel::keel::record::Record;
+use evenkeel::keel::temporary::Want;
 use evenkeel::keel::time::Wall;
 
-use crate::bench::{Bench, HOUR, at, id, manifest, stopped};
+use crate::bench::{Bench, HOUR, at, id, manifest, running, stopped};
 use crate::plant::{Plant, daily};
+use crate::temporary::wish;
 
 const PRICES: Prices = Prices { running: 3_600, stopped: 600 };
 
@@ -35,8 +37,9 @@ fn hours_stopped_are_those_that_were_seen_and_cost_the_difference() {
     plant.until(24 * HOUR);
     // Seen stopped from 00:16:40 to 08:45:05 and from 17:01:15 to midnight.
     let (night, evening) = (8 * 3600 + 28 * 60 + 25, 6 * 3600 + 58 * 60 + 45);
-    let Overview { oldest, week, month, .. } = overview(&plant.bench);
-    assert_eq!(oldest, Some(at(Duration::from_secs(1_000)).wall));
+    let Overview { week, month, .. } = overview(&plant.bench);
+    let memory = plant.bench.keel.timelines(&[id("a")].into(), plant.bench.now.wall);
+    assert_eq!(memory.oldest, Some(at(Duration::from_secs(1_000)).wall));
     assert_eq!(week.time.as_secs(), night + evening);
     assert_eq!(week.saved, Some(night * 3_000 / 3_600 + evening * 3_000 / 3_600));
     assert_eq!(month, week);
@@ -99,4 +102,26 @@ fn the_next_changes_come_in_their_order_and_are_ten_at_most() {
     assert!(said.is_sorted_by_key(|line| line[..20].to_owned()));
     assert!(!bench.keel.reckoning(&id("c"), bench.now).is_empty());
     assert!(bench.keel.reckoning(&id("nobody"), bench.now).is_empty());
+}
+
+/// What somebody asked for stands over the file until it ends; then the file decides again.
+#[test]
+fn temporary_wishes_are_among_the_next_changes() {
+    let entries = [("a", stopped()), ("b", running()), ("c", daily("office", 9, 17))];
+    let mut bench = Bench::with(crate::bench::singles(), &entries);
+    let undisturbed = coming(&bench);
+    bench.tell(wish("a", Want::Override(Desired::Running), Some(2 * HOUR)));
+    bench.tell(wish("b", Want::Suspend, Some(3 * HOUR)));
+    bench.tell(wish("c", Want::Suspend, None));
+    let then = |hours: u32| bench.now.wall + hours * HOUR;
+    let want = [format!("{} a stopped", then(2)), format!("{} b running", then(3))];
+    assert_eq!(coming(&bench), want);
+    assert!(undisturbed.iter().all(|line| line.contains(" c ")), "{undisturbed:?}");
+    assert_eq!(overview(&bench).coming[0].rule, "state");
+    let chain = bench.keel.reckoning(&id("a"), bench.now);
+    let [rule, asked] = chain.as_slice() else { panic!("{chain:?}") };
+    assert_eq!(rule.text, "state: stopped is wanted");
+    assert_eq!(asked.about, "override");
+    let (begins, ends) = (asked.text.starts_with("running until "), ", by alice: load test");
+    assert!(begins && asked.text.ends_with(ends), "{asked:?}");
 }

@@ -19,7 +19,7 @@ use crate::bench::{
 const START: &str = "start a";
 const STOP: &str = "stop a";
 
-fn wish(deployment: &str, want: Want, lasts: Option<Duration>) -> Event {
+pub(crate) fn wish(deployment: &str, want: Want, lasts: Option<Duration>) -> Event {
     let (deployment, reason) = (id(deployment), Some("load test".into()));
     Event::Errand(Errand::Wish { deployment, want, lasts, reason, by: "alice".into() })
 }

@@ -46,6 +46,8 @@ pub(crate) struct Admin {
     pub(crate) token_file: Option<String>,
     /// The longest exception.
     pub(crate) max_duration: Option<Duration>,
+    /// Requests at once, and by when there are as many again; over the socket and over TCP apart.
+    pub(crate) rate: Option<Limit>,
 }
 
 /// One base URL with one key.

@@ -145,6 +145,14 @@ fn the_page_lists_the_keys_that_commands_print() {
     assert_eq!(documented(), found);
 }
 
+#[test]
+fn a_mistyped_id_is_explained_with_the_one_that_was_meant() {
+    let explained = World::new().prints("explain A1");
+    let said = "the file does not name it: it is left as it is; did you mean `a1`?";
+    let links = explained["chain"].as_array().unwrap();
+    assert!(links.iter().any(|link| link["text"] == said), "{explained}");
+}
+
 /// The words of `synced.reason` are those that there are.
 #[test]
 fn the_page_lists_the_reasons() {

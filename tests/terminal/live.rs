@@ -139,10 +139,13 @@ fn one_deployment_can_be_watched() {
     pty.types(b"\x03");
     assert_eq!(pty.ended().0, Some(130));
     let address = daemon.address();
-    let (code, rows, _) =
-        Pty::start((80, 24), &["status", "nobody", "--watch", "--listen", &address], &[]).ended();
-    assert_eq!(code, Some(2));
-    assert!(rows[0].contains("names no deployment `nobody`"), "{rows:?}");
+    for (id, said) in [("nobody", "`nobody`"), ("C3", "`C3`; did you mean `c3`?")] {
+        let words = ["status", id, "--watch", "--listen", &address];
+        let (code, rows, _) = Pty::start((80, 24), &words, &[]).ended();
+        assert_eq!(code, Some(2));
+        let said = format!("error: the desired file names no deployment {said}");
+        assert_eq!(rows[0].trim_end(), said);
+    }
 }
 
 /// `status --watch` into pipes.

@@ -19,6 +19,7 @@ use crate::keel::intent::{Intent, Manifest};
 use crate::keel::reckoning::{Link, reckon};
 use crate::keel::time::Wall;
 use crate::keel::view::{BudgetView, DeploymentView, Time};
+use crate::yaml::{closest, did_you_mean};
 
 use memory::Memory;
 
@@ -165,7 +166,12 @@ impl File {
             vec![Link::new("file", format!("{name} as it is now, revision {revision}"))];
         match manifest.intents.get(id) {
             Some(intent) => links.extend(reckon(intent, at)),
-            None => links.push(Link::new("rule", "the file does not name it: it is left as it is")),
+            None => {
+                let known: Vec<_> = manifest.intents.keys().map(DeploymentId::as_str).collect();
+                let meant = did_you_mean(closest(id.as_str(), &known));
+                let text = format!("the file does not name it: it is left as it is{meant}");
+                links.push(Link::new("rule", text));
+            }
         }
         links
     }

@@ -12,6 +12,7 @@ use super::output::{self, Format};
 use super::terminal;
 use crate::keel::time::parse_duration;
 use crate::keel::view::{DeploymentView, View};
+use crate::yaml::{closest, did_you_mean};
 
 /// What the daemon is asked for.
 const FLEET: &str = "/api/v1/deployments";
@@ -89,7 +90,9 @@ pub async fn run(global: &Global, args: &StatusArgs) -> Result<Exit, Failure> {
 
 fn known<'a>(view: &'a View, id: &str) -> Result<&'a DeploymentView, Failure> {
     view.deployment(id).ok_or_else(|| {
-        Failure::new(format!("the desired file names no deployment `{id}`"))
+        let known: Vec<_> = view.deployments.iter().map(|one| one.id.as_str()).collect();
+        let meant = did_you_mean(closest(id, &known));
+        Failure::new(format!("the desired file names no deployment `{id}`{meant}"))
             .next("`evenkeel status` shows those that it names")
     })
 }

@@ -7,6 +7,7 @@ use super::fleet::{seen, wanted};
 use super::moment::{moment, when};
 use super::parts::{badge, budget, next};
 use super::strip::Strip;
+use super::wishes;
 use crate::keel::reckoning::Link;
 use crate::keel::time::Wall;
 use crate::keel::view::{DeploymentView, PastView, View};
@@ -33,6 +34,7 @@ pub(super) fn render(
             p.quiet { "As of " (moment(now)) ", account " (one.account) "." }
         }
         div #faults data-live { (faults(view)) }
+        div #wished data-live { (wishes::of_one(one, now)) }
         section aria-labelledby="week" {
             h2 #week { "Wanted and seen" }
             div #strip data-live { (strip.with_legend()) }

@@ -11,8 +11,9 @@ use super::query::{ROWS, Show, Sort, Wish};
 use super::standing::{Standing, counts, headline};
 use super::story;
 use super::strip::{Scale, Strip};
-use crate::http::Timelines;
+use super::wishes;
 use crate::keel::overview::{Coming, Overview, Stopped};
+use crate::keel::story::Timelines;
 use crate::keel::time::Wall;
 use crate::keel::view::{DeploymentView, View};
 
@@ -41,7 +42,7 @@ pub(super) fn render(
     shown: &Shown<'_>,
     stories: &Timelines,
 ) -> Markup {
-    let scale = Scale::since(overview.oldest, view.at.0);
+    let scale = Scale::since(stories.oldest, view.at.0);
     html! {
         div #summary data-live { (summary(view)) }
         div #faults data-live { (faults(view)) }
@@ -55,6 +56,7 @@ pub(super) fn render(
                 }
             }
             aside #aside data-live aria-label="The fleet over time" {
+                (wishes::of_fleet(view))
                 (behind(overview))
                 (before(overview, view.at.0))
                 (accounts(view))

@@ -10,14 +10,15 @@ mod parts;
 mod query;
 mod standing;
 mod strip;
+mod wishes;
 
 use hyper::StatusCode;
 use maud::{Markup, html};
 
 use super::answer::Reply;
-use super::{Query, Silent, State, Timelines};
+use super::{Query, Silent, State};
 use crate::keel::deployment::DeploymentId;
-use crate::keel::story::Entry;
+use crate::keel::story::{Entry, Timelines};
 use frame::Frame;
 use strip::Scale;
 
@@ -53,10 +54,9 @@ pub(super) async fn deployment(state: &State, id: &str) -> Result<Reply, Silent>
         let problem = format!("The desired file names no deployment `{id}`.");
         return Ok(Reply::html(status, fault_in("../", status, &problem)));
     };
-    let overview = state.ask(Query::Overview).await?;
     let ids = [id.clone()].into();
     let stories = state.ask(|reply| Query::Timelines(ids, strip::DAYS, reply)).await?;
-    let scale = Scale::since(overview.oldest, view.at.0);
+    let scale = Scale::since(stories.oldest, view.at.0);
     let strip = strip::Strip { id: &id, story: story(&stories, &id), scale: &scale };
     let links = state.ask(|reply| Query::Reckoning(id.clone(), reply)).await?;
     let mut past = state.history().await?;
@@ -69,7 +69,7 @@ pub(super) async fn deployment(state: &State, id: &str) -> Result<Reply, Silent>
 }
 
 fn story<'a>(stories: &'a Timelines, id: &DeploymentId) -> &'a [Entry] {
-    stories.get(id).map(Vec::as_slice).unwrap_or_default()
+    stories.of.get(id).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// What went wrong, as a page.

@@ -1,28 +1,29 @@
 //! What changes something: temporary wishes, and reads that come sooner. Over a Unix socket, which
 //! the file's mode keeps to the daemon's own user; over TCP only with a token.
 
+pub(super) mod errand;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{
     ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER,
     WWW_AUTHENTICATE,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
 use tokio::net::UnixListener;
 
 use super::answer::{self, Kind, Reply};
-use super::{Query, Silent, State, not_named, route};
-use crate::keel::deployment::{DeploymentId, Desired};
-use crate::keel::temporary::{Errand, Want};
-use crate::keel::time::{Mono, format_duration, parse_duration};
+use super::{Query, Silent, State, not_named, query, route};
+use crate::keel::deployment::DeploymentId;
+use crate::keel::policy::Limit;
+use crate::keel::time::{Mono, format_duration};
 use crate::keel::view::{NextView, View};
 use crate::serve::{Bounds, serve};
 
@@ -32,12 +33,9 @@ const BODY_MAX: usize = 4096;
 /// For the body to arrive whole.
 const BODY_TIME: Duration = Duration::from_secs(5);
 
-/// The longest reason or name, in characters.
-const TEXT_MAX: usize = 200;
-
-/// Requests at once, and the pause after which there is one more.
-const BURST: u32 = 10;
-const REFILL: Duration = Duration::from_secs(2);
+/// Requests at once, and by when there are as many again, for who has no token and until the
+/// configuration says otherwise.
+pub const RATE: Limit = Limit { requests: 10, per: Duration::from_secs(20) };
 
 /// Gives the token as it is now, or says why there is none. May wait for a disk.
 pub type Token = Arc<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
@@ -62,8 +60,8 @@ impl fmt::Debug for Gate {
 
 impl Gate {
     /// Nobody has come yet.
-    pub fn new(lasts_max: Duration, token: Option<Token>) -> Self {
-        let [local, accepted, refused] = std::array::from_fn(|_| Bucket::default());
+    pub fn new(lasts_max: Duration, rate: Limit, token: Option<Token>) -> Self {
+        let [local, accepted, refused] = [rate, rate, RATE].map(Bucket::new);
         Self { lasts_max, token, local, accepted, refused }
     }
 }
@@ -100,39 +98,36 @@ impl<'a> Target<'a> {
     }
 }
 
-/// What a body may say; each path takes some of it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Body {
-    state: Option<Desired>,
-    r#for: Option<String>,
-    reason: Option<String>,
-    r#as: Option<String>,
-}
-
 /// Lets so many requests through at once, and then one for each pause.
 #[derive(Debug)]
-struct Bucket(Mutex<(u32, Option<Mono>)>);
-
-impl Default for Bucket {
-    fn default() -> Self {
-        Self(Mutex::new((BURST, None)))
-    }
+struct Bucket {
+    burst: u32,
+    refill: Duration,
+    /// What is left, and as of when.
+    left: Mutex<(u32, Option<Mono>)>,
 }
 
 impl Bucket {
+    /// A full one.
+    fn new(Limit { requests, per }: Limit) -> Self {
+        // The clock counts in milliseconds.
+        let refill = (per / requests.max(1)).max(Duration::from_millis(1));
+        Self { burst: requests, refill, left: Mutex::new((requests, None)) }
+    }
+
     /// Takes one, or says after how long there is one.
     fn take(&self, now: Mono) -> Result<(), Duration> {
-        let mut bucket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bucket = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let (left, since) = *bucket;
         let since = since.unwrap_or(now);
         let passed = now.since(since);
-        let more = u32::try_from(passed.as_millis() / REFILL.as_millis()).unwrap_or(u32::MAX);
-        let full = left.saturating_add(more) >= BURST;
-        let left = left.saturating_add(more).min(BURST);
-        let since = if full { now } else { since + REFILL * more };
+        let more = passed.as_millis() / self.refill.as_millis();
+        let more = u32::try_from(more).unwrap_or(u32::MAX);
+        let full = left.saturating_add(more) >= self.burst;
+        let left = left.saturating_add(more).min(self.burst);
+        let since = if full { now } else { since + self.refill * more };
         *bucket = (left.saturating_sub(1), Some(since));
-        if left == 0 { Err(REFILL.saturating_sub(now.since(since))) } else { Ok(()) }
+        if left == 0 { Err(self.refill.saturating_sub(now.since(since))) } else { Ok(()) }
     }
 }
 
@@ -151,6 +146,9 @@ pub async fn run(
             let Some(target) = Target::of(&path) else {
                 return Ok(route(&state, request.method(), request.uri()).await);
             };
+            if *request.method() != Method::POST {
+                return Ok(not_allowed(request.method()));
+            }
             let who = match user {
                 Some(user) => name(user).unwrap_or_else(|| format!("uid {user}")),
                 None => "somebody".to_owned(),
@@ -168,12 +166,19 @@ pub(super) async fn over_tcp(
     request: Request<Incoming>,
     peer: IpAddr,
 ) -> Response<answer::Body> {
+    if *request.method() != Method::POST {
+        return not_allowed(request.method());
+    }
     let refuse = |status, fault: &str| Reply::fault(Kind::Json, status, fault).into_response(false);
     let Some(token) = &state.gate.token else {
         let fault = "nothing is changed over TCP: use `evenkeel override` and the like beside the \
                      daemon, or set `admin.token_file`";
         return refuse(StatusCode::FORBIDDEN, fault);
     };
+    // Who sends none guesses nothing, and is not counted with those who do.
+    if !request.headers().contains_key(AUTHORIZATION) {
+        return unknown();
+    }
     let token = Arc::clone(token);
     let token = match tokio::task::spawn_blocking(move || token()).await {
         Ok(Ok(token)) => token,
@@ -187,9 +192,14 @@ pub(super) async fn over_tcp(
     if let Err(wait) = state.gate.refused.take((state.now)()) {
         return too_many(wait);
     }
+    unknown()
+}
+
+fn unknown() -> Response<answer::Body> {
     let fault = "the token is missing or wrong; send `Authorization: Bearer TOKEN`";
+    let reply = Reply::fault(Kind::Json, StatusCode::UNAUTHORIZED, fault);
     let challenge = HeaderValue::from_static("Bearer realm=\"evenkeel\"");
-    with(refuse(StatusCode::UNAUTHORIZED, fault), WWW_AUTHENTICATE, challenge)
+    with(reply.into_response(false), WWW_AUTHENTICATE, challenge)
 }
 
 /// Whether a request has the token. How long that takes tells nothing but the token's length.
@@ -231,16 +241,19 @@ async fn answer(
     if let Err(wait) = bucket.take((state.now)()) {
         return too_many(wait);
     }
-    let method = request.method().clone();
     let reply = match attempt(state, target, request, who).await {
         Ok(reply) => reply,
         Err((status, fault)) => Reply::fault(Kind::Json, status, &fault),
     };
-    let response = reply.into_response(method == Method::HEAD);
-    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        return with(response, ALLOW, HeaderValue::from_static("POST"));
-    }
-    response
+    reply.into_response(false)
+}
+
+/// To what does not ask for anything to be done; it costs nothing, and needs no token.
+fn not_allowed(method: &Method) -> Response<answer::Body> {
+    let fault = "only POST is understood: this path changes something";
+    let reply = Reply::fault(Kind::Json, StatusCode::METHOD_NOT_ALLOWED, fault);
+    let response = reply.into_response(*method == Method::HEAD);
+    with(response, ALLOW, HeaderValue::from_static("POST"))
 }
 
 async fn attempt(
@@ -250,11 +263,8 @@ async fn attempt(
     who: &str,
 ) -> Result<Reply, Refused> {
     let (head, body) = request.into_parts();
-    if head.method != Method::POST {
-        let fault = "only POST is understood: this path changes something";
-        return Err((StatusCode::METHOD_NOT_ALLOWED, fault.to_owned()));
-    }
     check_head(&head.headers)?;
+    query::none(head.uri.query()).map_err(|fault| (StatusCode::BAD_REQUEST, fault))?;
     let body = read(body).await?;
     let view = state.view().await.map_err(silent)?;
     if let Some(fault) = &view.ledger_fault {
@@ -262,28 +272,32 @@ async fn attempt(
         return Err((StatusCode::SERVICE_UNAVAILABLE, fault));
     }
     if let Some(id) = target.id().filter(|id| view.deployment(id).is_none()) {
-        return Ok(not_named(id));
+        return Ok(not_named(&view, id));
     }
-    let lasts_max = state.gate.lasts_max;
-    let errand =
-        errand(target, body, who, lasts_max).map_err(|fault| (StatusCode::BAD_REQUEST, fault))?;
+    let errand = errand::errand(target, &body, who, state.gate.lasts_max)?;
     state.ask(|done| Query::Errand(errand, done)).await.map_err(silent)?;
     let view = state.view().await.map_err(silent)?;
     Ok(match target.id() {
-        Some(id) => view.deployment(id).map_or_else(|| not_named(id), Reply::json),
+        Some(id) => view.deployment(id).map_or_else(|| not_named(&view, id), Reply::json),
         None => Reply::json(&Synced::of(&view)),
     })
 }
 
 /// What a sync of all scheduled.
 #[derive(serde::Serialize)]
-struct Synced<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Synced<'a> {
+    /// The fleet, by id.
     deployments: Vec<SyncedOne<'a>>,
 }
 
+/// What comes next for one deployment.
 #[derive(serde::Serialize)]
-struct SyncedOne<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct SyncedOne<'a> {
+    /// The id.
     id: &'a DeploymentId,
+    /// What comes next.
     next: &'a NextView,
 }
 
@@ -316,85 +330,17 @@ fn check_head(headers: &HeaderMap) -> Result<(), Refused> {
     Ok(())
 }
 
-async fn read(body: Incoming) -> Result<Body, Refused> {
+async fn read(body: Incoming) -> Result<Bytes, Refused> {
     let whole = tokio::time::timeout(BODY_TIME, Limited::new(body, BODY_MAX).collect()).await;
-    let bytes = match whole {
-        Ok(Ok(whole)) => whole.to_bytes(),
+    match whole {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(_)) => {
             let fault = format!("the body must come whole and be at most {BODY_MAX} bytes");
-            return Err((StatusCode::PAYLOAD_TOO_LARGE, fault));
+            Err((StatusCode::PAYLOAD_TOO_LARGE, fault))
         }
         Err(_) => {
             let fault = format!("the body did not come within {}", format_duration(BODY_TIME));
-            return Err((StatusCode::REQUEST_TIMEOUT, fault));
-        }
-    };
-    serde_json::from_slice(&bytes).map_err(|error| {
-        let fault = format!("the body is not understood: {error}; such as {{\"for\": \"2h\"}}");
-        (StatusCode::BAD_REQUEST, fault)
-    })
-}
-
-fn errand(
-    target: &Target<'_>,
-    body: Body,
-    who: &str,
-    lasts_max: Duration,
-) -> Result<Errand, String> {
-    let Body { state, r#for: lasts, reason, r#as: name } = body;
-    let by: Arc<str> = match line("as", name)? {
-        Some(name) => format!("{name} ({who})").into(),
-        None => who.into(),
-    };
-    let reason = line("reason", reason)?;
-    let lasts = lasts.map(|lasts| duration(&lasts, lasts_max)).transpose()?;
-    let takes = |fits: bool, what: &str| if fits { Ok(()) } else { Err(what.to_owned()) };
-    match target {
-        Target::Override(id) => {
-            let state = state.ok_or("`state` is missing: `running` or `stopped`")?;
-            let missing = "`for` is missing: an override ends by itself, such as \"for\": \"2h\"";
-            let lasts = Some(lasts.ok_or(missing)?);
-            let (deployment, want) = (DeploymentId::parse(id)?, Want::Override(state));
-            Ok(Errand::Wish { deployment, want, lasts, reason, by })
-        }
-        Target::Suspend(id) => {
-            takes(state.is_none(), "`state` is of no use here: a suspension leaves it as it is")?;
-            takes(reason.is_some(), "`reason` is missing: others want to know why")?;
-            let deployment = DeploymentId::parse(id)?;
-            Ok(Errand::Wish { deployment, want: Want::Suspend, lasts, reason, by })
-        }
-        Target::Resume(id) => {
-            let fits = state.is_none() && lasts.is_none() && reason.is_none();
-            takes(fits, "a resume takes nothing but `as`")?;
-            Ok(Errand::Resume { deployment: DeploymentId::parse(id)?, by })
-        }
-        Target::Sync(id) => {
-            let fits = state.is_none() && lasts.is_none() && reason.is_none();
-            takes(fits, "a sync takes nothing but `as`")?;
-            Ok(Errand::Sync(id.map(DeploymentId::parse).transpose()?))
+            Err((StatusCode::REQUEST_TIMEOUT, fault))
         }
     }
-}
-
-fn duration(text: &str, lasts_max: Duration) -> Result<Duration, String> {
-    let lasts = parse_duration(text).map_err(|fault| format!("`for`: {fault}"))?;
-    if lasts.is_zero() || lasts_max < lasts {
-        let most = format_duration(lasts_max);
-        let fault = "must be more than nothing and at most";
-        return Err(format!(
-            "`for` {fault} {most}; what is to hold for longer belongs into the \
-                            desired file"
-        ));
-    }
-    Ok(lasts)
-}
-
-/// One line of text that is fit for logs and pages.
-fn line(key: &str, text: Option<String>) -> Result<Option<Arc<str>>, String> {
-    let Some(text) = text else { return Ok(None) };
-    let text = text.trim();
-    if text.is_empty() || text.chars().count() > TEXT_MAX || text.chars().any(char::is_control) {
-        return Err(format!("`{key}` must be one line of 1 to {TEXT_MAX} characters"));
-    }
-    Ok(Some(text.into()))
 }
