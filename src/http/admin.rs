@@ -149,7 +149,7 @@ pub async fn run(
         async move {
             let path = request.uri().path().to_owned();
             let Some(target) = Target::of(&path) else {
-                return Ok(route(&state, request.method(), request.uri()).await);
+                return Ok(route(&state, &request).await);
             };
             let who = match user {
                 Some(user) => name(user).unwrap_or_else(|| format!("uid {user}")),

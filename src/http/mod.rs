@@ -1,6 +1,7 @@
 //! The daemon's endpoint: metrics, probes, JSON and the status page. It only reads: what there is
 //! to show it asks of the controller, as a [`Query`].
 
+mod accept;
 pub mod admin;
 mod answer;
 mod assets;
@@ -30,6 +31,7 @@ use crate::serve::{Bounds, serve};
 use answer::{Kind, Reply};
 use assets::Asset;
 
+pub use accept::Format;
 pub use answer::Body;
 pub use events::{Changes, SUBSCRIBERS_MAX};
 
@@ -94,7 +96,7 @@ pub struct State {
 }
 
 /// Makes the text of `/metrics` from a view.
-pub type Exposition = Box<dyn Fn(&View) -> Result<String, String> + Send + Sync>;
+pub type Exposition = Box<dyn Fn(&View, Format) -> Result<String, String> + Send + Sync>;
 
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -173,7 +175,7 @@ pub async fn run(listener: TcpListener, state: Arc<State>, shutdown: impl Future
             let path = request.uri().path().to_owned();
             Ok(match admin::Target::of(&path) {
                 Some(target) => admin::over_tcp(&state, &target, request, peer.ip()).await,
-                None => route(&state, request.method(), request.uri()).await,
+                None => route(&state, &request).await,
             })
         }
     };
@@ -185,7 +187,8 @@ pub async fn run(listener: TcpListener, state: Arc<State>, shutdown: impl Future
 }
 
 /// Answers one request. Its body, if it has one, is of no interest.
-pub async fn route(state: &State, method: &Method, uri: &Uri) -> Response<Body> {
+pub async fn route<B>(state: &State, request: &Request<B>) -> Response<Body> {
+    let (method, uri) = (request.method(), request.uri());
     if uri.path() == "/api/v1/events" && *method == Method::GET {
         return match state.changes.subscribe() {
             Some(events) => answer::stream(events),
@@ -196,11 +199,11 @@ pub async fn route(state: &State, method: &Method, uri: &Uri) -> Response<Body> 
             }
         };
     }
-    let reply = reply(state, method, uri).await;
+    let reply = reply(state, method, uri, Format::of(request.headers())).await;
     reply.into_response(*method == Method::HEAD)
 }
 
-async fn reply(state: &State, method: &Method, uri: &Uri) -> Reply {
+async fn reply(state: &State, method: &Method, uri: &Uri, format: Format) -> Reply {
     let path = uri.path();
     let Some(target) = Target::of(path) else {
         let kind = if path.starts_with("/api/") { Kind::Json } else { Kind::Text };
@@ -219,7 +222,7 @@ async fn reply(state: &State, method: &Method, uri: &Uri) -> Reply {
         Target::Events => Ok(Reply::events()),
         Target::Healthz => Ok(healthz(state)),
         Target::Readyz => state.view().await.map(|view| readyz(&view)),
-        Target::Metrics => state.view().await.map(|view| metrics(state, &view)),
+        Target::Metrics => state.view().await.map(|view| metrics(state, &view, format)),
         Target::Page => page::fleet(state, uri.query()).await,
         Target::DeploymentPage(id) => page::deployment(state, id).await,
         Target::Deployments => state.view().await.map(|view| Reply::json(&*view)),
@@ -288,9 +291,9 @@ fn readyz(view: &View) -> Reply {
     Reply::text(StatusCode::SERVICE_UNAVAILABLE, &missing.join("\n"))
 }
 
-fn metrics(state: &State, view: &View) -> Reply {
-    match (state.exposition)(view) {
-        Ok(text) => Reply::metrics(text),
+fn metrics(state: &State, view: &View, format: Format) -> Reply {
+    match (state.exposition)(view, format) {
+        Ok(text) => Reply::metrics(text, format),
         Err(fault) => Reply::text(StatusCode::INTERNAL_SERVER_ERROR, &fault),
     }
 }
