@@ -1,6 +1,8 @@
 //! The documents are in step with the code.
 #![expect(clippy::unwrap_used, reason = "a test's helper fails the test by panicking")]
 
+#[path = "documents/deployments.rs"]
+mod deployments;
 #[path = "documents/monitoring.rs"]
 mod monitoring;
 
