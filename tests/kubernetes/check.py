@@ -30,6 +30,7 @@ TAKEN = {
     "git-sync": ([*GIT, "gitSync.existingSecret=git", *MONITORED], 9),
     "own claim and map": (["persistence.existingClaim=a", "existingConfigMap=b"], 5),
     "bare": (["networkPolicy.enabled=false", "podDisruptionBudget.enabled=false"], 4),
+    "of the README": (["image.repository=REGISTRY/evenkeel", *MONITORED], 8),
     "by digest": ([f"image.digest=sha256:{'0' * 64}", "persistence.storageClass=fast"], 6),
 }
 
@@ -121,6 +122,8 @@ def restricted(name, pod):
 
 def template(values):
     sets = [word for value in values for word in ("--set", value)]
+    if "image.repository=REGISTRY/evenkeel" in values:
+        sets += ["--set-file", f"desired={KUSTOMIZE / 'overlays/production/desired.yaml'}"]
     return ["helm", "template", "evenkeel", CHART, "--namespace", "evenkeel", *sets]
 
 
