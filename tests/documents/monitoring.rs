@@ -201,6 +201,20 @@ fn each_alert_has_its_page_and_its_tests() {
 }
 
 #[test]
+fn alertmanager_knows_the_alerts_by_their_names() {
+    let alerts = named(&rules(), "alert");
+    let text = read("deploy/prometheus/alertmanager.yaml");
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && !".+".contains(c));
+    let names: Vec<_> = words.filter(|word| word.starts_with("Evenkeel")).collect();
+    assert!(names.len() > 5, "{names:?}");
+    for name in names {
+        let open = name.strip_suffix(".+");
+        let known = |alert: &String| open.map_or(alert == name, |open| alert.starts_with(open));
+        assert!(alerts.iter().any(known), "no alert `{name}`");
+    }
+}
+
+#[test]
 fn each_page_says_what_to_do() {
     let commands: BTreeSet<_> =
         Cli::command().get_subcommands().map(|one| one.get_name().to_owned()).collect();

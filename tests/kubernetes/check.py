@@ -120,6 +120,32 @@ def restricted(name, pod):
     assert daemon["readinessProbe"]["httpGet"]["path"] == "/readyz", name
 
 
+def strict(objects):
+    """That the profile's rules see what breaks them."""
+    for path, value in {
+        ("securityContext", "runAsNonRoot"): False,
+        ("securityContext", "runAsUser"): 0,
+        ("securityContext", "seccompProfile"): {"type": "Unconfined"},
+        ("hostNetwork",): True,
+        ("volumes", 0): {"name": "host", "hostPath": {"path": "/"}},
+        ("containers", 0, "image"): "evenkeel:latest",
+        ("containers", 0, "securityContext", "readOnlyRootFilesystem"): False,
+        ("containers", 0, "securityContext", "capabilities"): {"drop": ["ALL"], "add": ["SYS_ADMIN"]},
+        ("containers", 0, "volumeMounts", 0): {"name": "config", "mountPath": "/x", "subPath": "y"},
+        ("initContainers", 0, "securityContext", "allowPrivilegeEscalation"): True,
+    }.items():
+        pod = copy.deepcopy(of_kind(objects, "StatefulSet")[0]["spec"]["template"]["spec"])
+        inner = pod
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = value
+        try:
+            restricted("broken on purpose", pod)
+        except AssertionError:
+            continue
+        raise SystemExit(f"nobody sees {path} = {value}")
+
+
 def template(values):
     sets = [word for value in values for word in ("--set", value)]
     if "image.repository=REGISTRY/evenkeel" in values:
@@ -150,6 +176,7 @@ def main():
         rendered = run("kubectl", "kustomize", overlay)
         assert "deprecated" not in rendered.stderr, rendered.stderr
         kustomized[overlay.name] = validate(overlay.name, rendered.stdout, evenkeel)
+    strict(kustomized["git-sync"])
     linted = run("helm", "lint", "--strict", CHART).stdout
     assert "1 chart(s) linted, 0 chart(s) failed" in linted, linted
     charted = {}
