@@ -1,4 +1,10 @@
 //! The documents are in step with the code.
+#![expect(clippy::unwrap_used, reason = "a test's helper fails the test by panicking")]
+
+#[path = "documents/deployments.rs"]
+mod deployments;
+#[path = "documents/monitoring.rs"]
+mod monitoring;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -81,8 +87,8 @@ fn the_code_map_names_each_file_and_room() {
     }
 }
 
-#[test]
-fn the_deployments_use_flags_and_variables_that_exist() {
+/// The variables of the environment that are read by the command line or the configuration.
+fn variables() -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     let command = Cli::command();
     for one in command.get_subcommands().chain([&command]) {
@@ -101,6 +107,12 @@ fn the_deployments_use_flags_and_variables_that_exist() {
         ]
         .map(str::to_owned),
     );
+    known
+}
+
+#[test]
+fn the_deployments_use_flags_and_variables_that_exist() {
+    let known = variables();
     for path in ["Dockerfile", "deploy/evenkeel.service", "README.md"] {
         let text = read(path);
         let words = text.split(|c: char| !c.is_ascii_uppercase() && c != '_');

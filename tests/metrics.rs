@@ -1,6 +1,8 @@
 //! The exposition: exact, valid, and without what left the file.
 #![expect(clippy::unwrap_used, reason = "a test's helper fails the test by panicking")]
 
+#[path = "metrics/openmetrics.rs"]
+mod openmetrics;
 mod view_fixture;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +13,8 @@ use evenkeel::keel::deployment::{AccountId, Action, DeploymentId, Status};
 use evenkeel::keel::notice::Notice;
 use evenkeel::keel::time::{Mono, Wall};
 use evenkeel::keel::view::View;
-use evenkeel::metrics::{FAMILIES, Kind, Metrics, PROCESS_FAMILIES, families_table};
+use evenkeel::metrics::{FAMILIES, Format, Kind, Metrics, PROCESS_FAMILIES, families_table};
+use evenkeel::notification;
 use view_fixture::{bare, view};
 
 const NOW: Mono = Mono::from_millis(3_600_000);
@@ -43,8 +46,13 @@ fn status(deployment: &str, from: Option<&str>, to: &str, second: i64) -> Notice
     Notice::StatusChanged { deployment: id(deployment), from, to, at }
 }
 
+/// The wall clock stands at the same instant in every test that does not set it.
+fn metrics() -> Metrics {
+    Metrics::new("1.2.3", || Wall::from_millis(1_767_225_600_250)).unwrap()
+}
+
 fn counted() -> Metrics {
-    let metrics = Metrics::new("1.2.3").unwrap();
+    let metrics = metrics();
     let read = |fate| ended(Call { account: account(), request: Request::Status(id("a1")) }, fate);
     let list = Call { account: account(), request: Request::List };
     let unexpected = Notice::Unexpected429 {
@@ -90,12 +98,12 @@ fn ours(text: &str) -> String {
 
 #[test]
 fn the_exposition_of_a_fleet() {
-    insta::assert_snapshot!(ours(&counted().encode(&view(), NOW).unwrap()));
+    insta::assert_snapshot!(ours(&counted().encode(&view(), NOW, Format::Text).unwrap()));
 }
 
 #[test]
 fn the_exposition_of_nothing_yet() {
-    insta::assert_snapshot!(ours(&Metrics::new("1.2.3").unwrap().encode(&bare(), NOW).unwrap()));
+    insta::assert_snapshot!(ours(&metrics().encode(&bare(), NOW, Format::Text).unwrap()));
 }
 
 #[test]
@@ -104,7 +112,7 @@ fn what_left_the_file_leaves_the_metrics_and_begins_anew() {
     let whole = view();
     let accepted =
         "evenkeel_actions_total{deployment=\"b2\",action=\"start\",outcome=\"accepted\"}";
-    let encode = |view: &View| metrics.encode(view, NOW).unwrap();
+    let encode = |view: &View| metrics.encode(view, NOW, Format::Text).unwrap();
     assert!(encode(&whole).contains(&format!("{accepted} 1\n")));
     let mut less = whole.clone();
     less.deployments.retain(|one| one.id.as_str() != "b2");
@@ -115,10 +123,10 @@ fn what_left_the_file_leaves_the_metrics_and_begins_anew() {
 /// However often it is looked at, the time in a status is counted once.
 #[test]
 fn the_time_in_a_status_goes_on_from_scrape_to_scrape() {
-    let metrics = Metrics::new("1.2.3").unwrap();
+    let metrics = metrics();
     metrics.count(&status("b2", None, "stopped", 10));
     let seconds = |now: i64| {
-        let text = metrics.encode(&view(), Mono::from_millis(now * 1000)).unwrap();
+        let text = metrics.encode(&view(), Mono::from_millis(now * 1000), Format::Text).unwrap();
         let name = "evenkeel_deployment_state_seconds_total{deployment=\"b2\",status=\"";
         let series = text.lines().filter_map(|line| line.strip_prefix(name));
         series.map(str::to_owned).collect::<Vec<_>>()
@@ -130,14 +138,27 @@ fn the_time_in_a_status_goes_on_from_scrape_to_scrape() {
     assert_eq!(seconds(16), ["running\"} 1", "stopped\"} 5"]);
 }
 
+/// `increase()` sees no step from nothing to 1, so what can become of a message is there at 0.
+#[test]
+fn each_outcome_of_a_message_begins_at_zero() {
+    let metrics = metrics();
+    metrics.notifications_waiting("chat", 1);
+    let text = metrics.encode(&bare(), NOW, Format::Text).unwrap();
+    for fate in notification::Fate::ALL {
+        let name = "evenkeel_notifications_total{receiver=\"chat\",outcome=";
+        let series = format!("{name}\"{}\"}} 0\n", fate.as_str());
+        assert!(text.contains(&series), "{series}{text}");
+    }
+}
+
 #[test]
 fn a_configuration_that_is_refused_shows_beside_a_good_desired_file() {
-    let metrics = Metrics::new("1.2.3").unwrap();
+    let metrics = metrics();
     let mut view = view();
     view.file.fault = None;
     let says = |value: u8| {
         let line = format!("\nevenkeel_config_last_reload_successful {value}\n");
-        metrics.encode(&view, NOW).unwrap().contains(&line)
+        metrics.encode(&view, NOW, Format::Text).unwrap().contains(&line)
     };
     assert!(says(1));
     metrics.configuration_reloaded(false);
@@ -149,7 +170,7 @@ fn a_configuration_that_is_refused_shows_beside_a_good_desired_file() {
 #[test]
 fn both_expositions_are_valid() {
     for view in [view(), bare()] {
-        let text = counted().encode(&view, NOW).unwrap();
+        let text = counted().encode(&view, NOW, Format::Text).unwrap();
         let families = validate(&text).unwrap_or_else(|fault| panic!("{fault}\n{text}"));
         for family in FAMILIES {
             assert_eq!(families.get(family.name), Some(&family.kind.to_string()));

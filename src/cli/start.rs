@@ -25,7 +25,7 @@ use crate::keel::history::History;
 use crate::keel::notice::chain;
 use crate::keel::reconciler::{Event, Reconciler, Replay};
 use crate::ledger::{self, FileLedger, Torn};
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use crate::notification::Desk;
 
 /// Questions of the HTTP endpoint that may wait for the loop.
@@ -111,7 +111,8 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
     let now = clock.now();
     let (keel, first) = Reconciler::recover(history, replay, now);
     let access = access(settings, &recovery.id)?;
-    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))
+    let wall = clock.clone();
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), move || wall.now().wall)
         .map_err(|error| Failure::because("cannot set the metrics up", error))?;
     let metrics = Arc::new(metrics);
     let heartbeat = Heartbeat::new(now.mono);
@@ -167,8 +168,12 @@ fn warn_of(torn: &Torn) {
 }
 
 fn exposition(metrics: Arc<Metrics>, clock: Clock) -> http::Exposition {
-    Box::new(move |view| {
-        let text = metrics.encode(view, clock.now().mono);
+    Box::new(move |view, format| {
+        let format = match format {
+            http::Format::Text => metrics::Format::Text,
+            http::Format::OpenMetrics => metrics::Format::OpenMetrics,
+        };
+        let text = metrics.encode(view, clock.now().mono, format);
         text.map_err(|error| error.to_string())
     })
 }

@@ -9,6 +9,7 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
+use super::accept::Format;
 use super::assets::Asset;
 use super::events::Stream;
 
@@ -27,8 +28,7 @@ pub(super) enum Kind {
     Script,
     Icon,
     Events,
-    /// The text format of Prometheus.
-    Metrics,
+    Metrics(Format),
 }
 
 impl Kind {
@@ -41,7 +41,10 @@ impl Kind {
             Self::Script => "text/javascript; charset=utf-8",
             Self::Icon => "image/svg+xml",
             Self::Events => "text/event-stream",
-            Self::Metrics => "text/plain; version=0.0.4; charset=utf-8",
+            Self::Metrics(Format::Text) => "text/plain; version=0.0.4; charset=utf-8",
+            Self::Metrics(Format::OpenMetrics) => {
+                "application/openmetrics-text; version=1.0.0; charset=utf-8"
+            }
         }
     }
 }
@@ -91,9 +94,12 @@ impl Reply {
                 if reply.status == StatusCode::OK { Self { status, ..reply } } else { reply }
             }
             Kind::Html => Self::html(status, super::page::fault(status, error)),
-            Kind::Text | Kind::Style | Kind::Script | Kind::Icon | Kind::Events | Kind::Metrics => {
-                Self::text(status, error)
-            }
+            Kind::Text
+            | Kind::Style
+            | Kind::Script
+            | Kind::Icon
+            | Kind::Events
+            | Kind::Metrics(_) => Self::text(status, error),
         }
     }
 
@@ -119,8 +125,8 @@ impl Reply {
     }
 
     /// The exposition for Prometheus.
-    pub(super) fn metrics(text: String) -> Self {
-        Self::new(StatusCode::OK, Kind::Metrics, text)
+    pub(super) fn metrics(text: String, format: Format) -> Self {
+        Self::new(StatusCode::OK, Kind::Metrics(format), text)
     }
 
     /// A page.

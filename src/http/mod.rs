@@ -1,6 +1,7 @@
 //! The daemon's endpoint: metrics, probes, JSON and the status page. It only reads: what there is
 //! to show it asks of the controller, as a [`Query`].
 
+mod accept;
 pub mod admin;
 mod answer;
 mod assets;
@@ -17,7 +18,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::{Method, Request, Response, StatusCode};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
@@ -33,6 +34,7 @@ use crate::yaml::{closest, did_you_mean};
 use answer::{Kind, Reply};
 use assets::Asset;
 
+pub use accept::Format;
 pub use answer::Body;
 pub use events::{Changes, SUBSCRIBERS_MAX};
 
@@ -94,7 +96,7 @@ pub struct State {
 }
 
 /// Makes the text of `/metrics` from a view.
-pub type Exposition = Box<dyn Fn(&View) -> Result<String, String> + Send + Sync>;
+pub type Exposition = Box<dyn Fn(&View, Format) -> Result<String, String> + Send + Sync>;
 
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -209,7 +211,7 @@ pub async fn run(listener: TcpListener, state: Arc<State>, shutdown: impl Future
             let path = request.uri().path().to_owned();
             Ok(match admin::Target::of(&path) {
                 Some(target) => admin::over_tcp(&state, &target, request, peer.ip()).await,
-                None => route(&state, request.method(), request.uri()).await,
+                None => route(&state, &request).await,
             })
         }
     };
@@ -221,7 +223,8 @@ pub async fn run(listener: TcpListener, state: Arc<State>, shutdown: impl Future
 }
 
 /// Answers one request. Its body, if it has one, is of no interest.
-pub async fn route(state: &State, method: &Method, uri: &Uri) -> Response<Body> {
+pub async fn route<B>(state: &State, request: &Request<B>) -> Response<Body> {
+    let (method, uri) = (request.method(), request.uri());
     let path = uri.path();
     let Some(target) = Target::of(path) else {
         return nothing(path).into_response(*method == Method::HEAD);
@@ -240,7 +243,7 @@ pub async fn route(state: &State, method: &Method, uri: &Uri) -> Response<Body> 
             }
         }
     } else {
-        reply(state, &target, uri.query()).await
+        reply(state, &target, uri.query(), Format::of(request.headers())).await
     };
     reply.into_response(*method == Method::HEAD)
 }
@@ -253,7 +256,7 @@ fn nothing(path: &str) -> Reply {
 }
 
 /// Answers a GET or HEAD.
-async fn reply(state: &State, target: &Target<'_>, query: Option<&str>) -> Reply {
+async fn reply(state: &State, target: &Target<'_>, query: Option<&str>, format: Format) -> Reply {
     let faults = target.faults();
     let reply = match *target {
         Target::Asset(asset) => Ok(Reply::asset(asset, query)),
@@ -262,7 +265,7 @@ async fn reply(state: &State, target: &Target<'_>, query: Option<&str>) -> Reply
         Target::Description => Ok(Reply::written(openapi::DOCUMENT)),
         Target::Healthz => Ok(healthz(state)),
         Target::Readyz => state.view().await.map(|view| readyz(&view)),
-        Target::Metrics => state.view().await.map(|view| metrics(state, &view)),
+        Target::Metrics => state.view().await.map(|view| metrics(state, &view, format)),
         Target::Page => page::fleet(state, query).await,
         Target::DeploymentPage(id) => page::deployment(state, id).await,
         Target::Deployments => state.view().await.map(|view| Reply::json(&*view)),
@@ -331,9 +334,9 @@ fn readyz(view: &View) -> Reply {
     Reply::text(StatusCode::SERVICE_UNAVAILABLE, &missing.join("\n"))
 }
 
-fn metrics(state: &State, view: &View) -> Reply {
-    match (state.exposition)(view) {
-        Ok(text) => Reply::metrics(text),
+fn metrics(state: &State, view: &View, format: Format) -> Reply {
+    match (state.exposition)(view, format) {
+        Ok(text) => Reply::metrics(text, format),
         Err(fault) => Reply::text(StatusCode::INTERNAL_SERVER_ERROR, &fault),
     }
 }

@@ -238,7 +238,11 @@ impl Desk<'_> {
                 None
             }
             Verdict::Open | Verdict::InFlight => Some(now),
-            Verdict::Until(at) => Some(at),
+            // The slots to keep go by the scope, which may be another one before that.
+            Verdict::Until(at) => {
+                let end = self.history.wide_until(&member.intent.account, Method::Status);
+                Some(end.filter(|end| now < *end).map_or(at, |end| at.min(end)))
+            }
         }
     }
 

@@ -2,23 +2,25 @@
 //! written from the [`View`] at each scrape, so what left the desired file leaves the metrics.
 
 mod families;
+mod gathered;
 mod meter;
 mod shown;
 mod text;
 mod word;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus::process_collector::ProcessCollector;
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Registry, TextEncoder};
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Registry};
 
 use crate::keel::call::{Call, Fate, Method};
 use crate::keel::deployment::{Action, DeploymentId};
 use crate::keel::notice::Notice;
-use crate::keel::time::Mono;
+use crate::keel::time::{Mono, Wall};
 use crate::keel::view::View;
 
 use families::{
@@ -27,10 +29,8 @@ use families::{
 };
 pub use families::{FAMILIES, Family, Kind, PROCESS_FAMILIES, families_table};
 use meter::Meter;
+pub use text::Format;
 use text::Text;
-
-/// The media type of [`Metrics::encode`].
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Seconds. An answer from the next city takes some 50 ms, one from another continent half a
 /// second; the last two buckets are the default time-out and what a longer one could let pass.
@@ -52,6 +52,9 @@ const UNKNOWN: &str = "unknown";
 #[derive(Debug)]
 pub struct Metrics {
     version: String,
+    wall: WallClock,
+    /// When the counters of the process began at 0.
+    created: Wall,
     registry: Registry,
     requests: IntCounterVec,
     durations: HistogramVec,
@@ -64,20 +67,32 @@ pub struct Metrics {
     word: word::Word,
 }
 
+/// Reads the wall clock.
+struct WallClock(Box<dyn Fn() -> Wall + Send + Sync>);
+
+impl fmt::Debug for WallClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WallClock")
+    }
+}
+
 /// What is counted for one deployment.
 #[derive(Debug)]
 struct Tally {
+    /// When it began at 0: later than the process, if the deployment left the file and came back.
+    created: Wall,
     actions: BTreeMap<(Action, &'static str), u64>,
     reversals: u64,
     meter: Meter,
 }
 
-impl Default for Tally {
+impl Tally {
     /// A first start must show as a step from 0 to 1, or `increase()` would not see it: starts are
     /// rare enough to be the only one between two restarts of this process.
-    fn default() -> Self {
+    fn since(created: Wall) -> Self {
         let zero = |action| ((action, ACCEPTED), 0);
         Self {
+            created,
             actions: BTreeMap::from([Action::Start, Action::Stop].map(zero)),
             reversals: 0,
             meter: Meter::default(),
@@ -86,14 +101,19 @@ impl Default for Tally {
 }
 
 impl Metrics {
-    /// Counters that begin at 0, of the program of this `version`.
+    /// Counters that begin at 0 now, by the clock `wall`, of the program of this `version`.
     ///
     /// # Errors
     /// When a family's declaration is not valid, which the tests of this crate rule out.
-    pub fn new(version: &str) -> Result<Self, prometheus::Error> {
+    pub fn new(
+        version: &str,
+        wall: impl Fn() -> Wall + Send + Sync + 'static,
+    ) -> Result<Self, prometheus::Error> {
         let durations = HistogramOpts::from(API_DURATION.opts()).buckets(DURATION_BUCKETS.into());
         let metrics = Self {
             version: version.to_owned(),
+            created: wall(),
+            wall: WallClock(Box::new(wall)),
             registry: Registry::new(),
             requests: IntCounterVec::new(API_REQUESTS.opts(), API_REQUESTS.labels)?,
             durations: HistogramVec::new(durations, API_DURATION.labels)?,
@@ -130,11 +150,11 @@ impl Metrics {
                 self.unexpected.with_label_values(&[call.method().as_str()]).inc();
             }
             Notice::Reversed { deployment, status: _, count: _ } => {
-                self.fleet().entry(deployment.clone()).or_default().reversals += 1;
+                self.tally(&mut self.fleet(), deployment).reversals += 1;
             }
             Notice::StatusChanged { deployment, from, to, at } => {
                 let mut fleet = self.fleet();
-                fleet.entry(deployment.clone()).or_default().meter.turn(from.as_ref(), to, *at);
+                self.tally(&mut fleet, deployment).meter.turn(from.as_ref(), to, *at);
             }
             Notice::ClockStepped { by: _ } => self.clock_steps.inc(),
             Notice::Recovered { .. }
@@ -192,21 +212,26 @@ impl Metrics {
         }
         if let (Some(action), Some(deployment)) = (call.action(), call.deployment()) {
             let mut fleet = self.fleet();
-            let tally = fleet.entry(deployment.clone()).or_default();
+            let tally = self.tally(&mut fleet, deployment);
             *tally.actions.entry((action, outcome(fate))).or_default() += 1;
         }
     }
 
-    /// The exposition of `view`, as of `now`, and of all counters, in the text format
-    /// [`CONTENT_TYPE`].
+    /// The exposition of `view`, as of `now`, and of all counters, in `format`.
     ///
     /// # Errors
     /// When a counter cannot be written, which the tests of this crate rule out.
-    pub fn encode(&self, view: &View, now: Mono) -> Result<String, prometheus::Error> {
+    pub fn encode(
+        &self,
+        view: &View,
+        now: Mono,
+        format: Format,
+    ) -> Result<String, prometheus::Error> {
         /// Of the forty at most that a deployment can have, counted generously.
         const SAMPLES_PER_DEPLOYMENT: usize = 25;
-        let counters = TextEncoder::new().encode_to_string(&self.registry.gather())?;
-        let mut text = Text::after(counters, view.deployments.len() * SAMPLES_PER_DEPLOYMENT);
+        let counters = gathered::encode(&self.registry.gather(), format, self.created)?;
+        let samples = view.deployments.len() * SAMPLES_PER_DEPLOYMENT;
+        let mut text = Text::after(counters, format, samples);
         text.family(&BUILD_INFO).add([&self.version], 1);
         shown::process(&mut text, view, self.configuration.load(Ordering::Relaxed));
         let mut samples = text.family(&DESIRED_FILE_VALID);
@@ -219,7 +244,7 @@ impl Metrics {
         shown::schedules(&mut text, &view.deployments);
         shown::budgets(&mut text, &view.deployments);
         self.tallies(&mut text, view, now);
-        self.word.write(&mut text);
+        self.word.write(&mut text, self.created);
         Ok(text.into_string())
     }
 
@@ -230,25 +255,40 @@ impl Metrics {
         fleet.retain(|id, _| view.deployment(id.as_str()).is_some());
         for deployment in &view.deployments {
             if !fleet.contains_key(&deployment.id) {
-                fleet.insert(deployment.id.clone(), Tally::default());
+                fleet.insert(deployment.id.clone(), Tally::since(self.now()));
             }
         }
         let mut samples = text.family(&ACTIONS);
         for (id, tally) in &*fleet {
             for ((action, outcome), count) in &tally.actions {
-                samples.add([id.as_str(), action.as_str(), outcome], count);
+                let labels = [id.as_str(), action.as_str(), outcome];
+                samples.count(labels, count, tally.created);
             }
         }
         let mut samples = text.family(&REVERSALS);
         for (id, tally) in &*fleet {
-            samples.add([id.as_str()], tally.reversals);
+            samples.count([id.as_str()], tally.reversals, tally.created);
         }
         let mut samples = text.family(&STATE_SECONDS);
         for (id, tally) in &mut *fleet {
+            let created = tally.created;
             for (status, spent) in tally.meter.read(now) {
-                samples.add([id.as_str(), status], spent.as_secs_f64());
+                samples.count([id.as_str(), status], spent.as_secs_f64(), created);
             }
         }
+    }
+
+    /// What is counted for `deployment`; from now on, if nothing was.
+    fn tally<'a>(
+        &self,
+        fleet: &'a mut BTreeMap<DeploymentId, Tally>,
+        deployment: &DeploymentId,
+    ) -> &'a mut Tally {
+        fleet.entry(deployment.clone()).or_insert_with(|| Tally::since(self.now()))
+    }
+
+    fn now(&self) -> Wall {
+        self.wall.0()
     }
 
     /// The counts are whole after every statement under the lock, so a panic elsewhere spoils

@@ -1,4 +1,4 @@
-//! The text format, for families that are written anew at each scrape.
+//! The text formats, for families that are written anew at each scrape.
 //!
 //! The prometheus crate's encoder is not used for these: it refuses a family without series, and it
 //! wants every sample as a tree of small allocations first, ten thousand deployments' worth of
@@ -6,34 +6,60 @@
 
 use std::fmt::{Display, Write as _};
 
-use super::families::Family;
+use super::families::{Family, Kind};
+use crate::keel::time::Wall;
+
+/// How an exposition is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// The text format of Prometheus, version 0.0.4.
+    #[default]
+    Text,
+    /// OpenMetrics 1.0: each counter says since when it counts, and the end says that it is one.
+    OpenMetrics,
+}
+
+impl Format {
+    /// What `# TYPE` calls the family `name`; OpenMetrics keeps the suffix for the samples.
+    pub(super) fn family(self, name: &str, counter: bool) -> &str {
+        match self {
+            Self::OpenMetrics if counter => name.strip_suffix("_total").unwrap_or(name),
+            Self::OpenMetrics | Self::Text => name,
+        }
+    }
+}
 
 /// An exposition in the making.
 #[derive(Debug, Default)]
 pub(super) struct Text {
     out: String,
+    format: Format,
 }
 
 impl Text {
     /// Continues `out`, with room for `samples` more.
-    pub(super) fn after(mut out: String, samples: usize) -> Self {
+    pub(super) fn after(mut out: String, format: Format, samples: usize) -> Self {
         /// A long sample: the longest name, a 64-byte id, a reason.
         const SAMPLE_BYTES: usize = 128;
         out.reserve(samples.saturating_mul(SAMPLE_BYTES));
-        Self { out }
+        Self { out, format }
     }
 
     /// The text.
-    pub(super) fn into_string(self) -> String {
+    pub(super) fn into_string(mut self) -> String {
+        if self.format == Format::OpenMetrics {
+            self.out.push_str("# EOF\n");
+        }
         self.out
     }
 
     /// Begins `family`; its samples must follow before the next one begins.
     pub(super) fn family(&mut self, family: &'static Family) -> Samples<'_> {
         let Family { name, kind, labels: _, help } = family;
+        let name = self.format.family(name, *kind == Kind::Counter);
         // Writing to a string cannot fail, here and below.
         let _ = write!(self.out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
-        Samples { out: &mut self.out, family }
+        Samples { out: &mut self.out, family, format: self.format }
     }
 }
 
@@ -42,13 +68,35 @@ impl Text {
 pub(super) struct Samples<'a> {
     out: &'a mut String,
     family: &'static Family,
+    format: Format,
 }
 
 impl Samples<'_> {
     /// Adds one: the values of the family's labels in their order, and the sample's value.
     pub(super) fn add<const N: usize>(&mut self, values: [&str; N], value: impl Display) {
+        debug_assert_ne!(self.family.kind, Kind::Counter, "{} counts", self.family.name);
+        self.sample("", values, value);
+    }
+
+    /// Adds one of a counter, which counts since `created`.
+    pub(super) fn count<const N: usize>(
+        &mut self,
+        values: [&str; N],
+        value: impl Display,
+        created: Wall,
+    ) {
+        self.sample("", values, value);
+        if self.format == Format::OpenMetrics {
+            self.sample("_created", values, created.seconds());
+        }
+    }
+
+    fn sample<const N: usize>(&mut self, suffix: &str, values: [&str; N], value: impl Display) {
         debug_assert_eq!(self.family.labels.len(), N, "labels of {}", self.family.name);
-        self.out.push_str(self.family.name);
+        let name = self.family.name;
+        let name = if suffix.is_empty() { name } else { self.format.family(name, true) };
+        self.out.push_str(name);
+        self.out.push_str(suffix);
         let mut open = '{';
         for (label, value) in self.family.labels.iter().zip(values) {
             self.out.push(open);
@@ -66,7 +114,7 @@ impl Samples<'_> {
 }
 
 /// Label values escape backslash, quote and line feed, and nothing else.
-fn escape(out: &mut String, value: &str) {
+pub(super) fn escape(out: &mut String, value: &str) {
     if !value.contains(['\\', '"', '\n']) {
         out.push_str(value);
         return;

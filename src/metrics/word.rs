@@ -14,6 +14,9 @@ use crate::keel::time::Wall;
 /// The outcome of a message that was taken.
 const DELIVERED: &str = "delivered";
 
+/// What can become of a message.
+const OUTCOMES: [&str; 5] = [DELIVERED, "refused", "expired", "dropped", "gone"];
+
 /// Counters of messages, by receiver.
 #[derive(Debug, Default)]
 pub(super) struct Word {
@@ -31,7 +34,7 @@ struct Receiver {
 impl Default for Receiver {
     /// A first message must show as a step from 0 to 1, or `increase()` would not see it.
     fn default() -> Self {
-        Self { ended: BTreeMap::from([(DELIVERED, 0)]), waiting: 0, success: None }
+        Self { ended: OUTCOMES.map(|outcome| (outcome, 0)).into(), waiting: 0, success: None }
     }
 }
 
@@ -58,12 +61,12 @@ impl Metrics {
 }
 
 impl Word {
-    pub(super) fn write(&self, text: &mut Text) {
+    pub(super) fn write(&self, text: &mut Text, created: Wall) {
         let receivers = self.receivers();
         let mut samples = text.family(&NOTIFICATIONS);
         for (name, one) in &*receivers {
             for (outcome, count) in &one.ended {
-                samples.add([name, outcome], count);
+                samples.count([name, outcome], count, created);
             }
         }
         let mut samples = text.family(&NOTIFICATIONS_WAITING);
@@ -74,7 +77,8 @@ impl Word {
         for (name, one) in &*receivers {
             samples.add([name], one.success.map_or(0.0, Wall::seconds));
         }
-        text.family(&NOTICES_UNHEARD).add([], self.unheard.load(Ordering::Relaxed));
+        let unheard = self.unheard.load(Ordering::Relaxed);
+        text.family(&NOTICES_UNHEARD).count([], unheard, created);
     }
 
     /// The counts are whole after every statement under the lock.

@@ -19,7 +19,8 @@ use evenkeel::keel::story::{Entry, Timelines};
 use evenkeel::keel::time::{Mono, Wall};
 use evenkeel::keel::view::{PastView, Time, View};
 use http_body_util::BodyExt as _;
-use hyper::{Method, Uri};
+use hyper::header::ACCEPT;
+use hyper::{Method, Request};
 use tokio::sync::{mpsc, oneshot};
 use view_fixture::{bare, view};
 
@@ -66,7 +67,9 @@ fn of(queries: mpsc::Sender<Query>) -> State {
         gate: Gate::new(Duration::from_secs(7 * 24 * 3600), RATE, None),
         changes: Changes::new(NOW),
         now: Box::new(|| NOW),
-        exposition: Box::new(|view| Ok(format!("shown {}\n", view.deployments.len()))),
+        exposition: Box::new(|view, format| {
+            Ok(format!("{format:?} of {}\n", view.deployments.len()))
+        }),
     }
 }
 
@@ -83,7 +86,12 @@ impl Answer {
 }
 
 async fn ask(state: &State, method: Method, uri: &'static str) -> Answer {
-    let response = route(state, &method, &Uri::from_static(uri)).await;
+    accepting(state, method, uri, "*/*").await
+}
+
+async fn accepting(state: &State, method: Method, uri: &'static str, accept: &str) -> Answer {
+    let request = Request::builder().method(method).uri(uri).header(ACCEPT, accept);
+    let response = route(state, &request.body(()).unwrap()).await;
     let headers = response
         .headers()
         .iter()
@@ -219,13 +227,26 @@ async fn a_timeline_of_a_week_or_of_as_many_days_as_asked() {
 #[tokio::test]
 async fn metrics_come_from_the_view() {
     let kind = "text/plain; version=0.0.4; charset=utf-8";
-    assert_eq!(kind, evenkeel::metrics::CONTENT_TYPE);
-    let want = (200, kind.to_owned(), "shown 6\n".to_owned());
+    assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
+    let want = (200, kind.to_owned(), "Text of 6\n".to_owned());
     assert_eq!(told(&state(view()), "/metrics").await, want);
     assert_eq!(told(&state(view()), "/metrics?collect[]=all").await, want);
     let mut broken = state(view());
-    broken.exposition = Box::new(|_| Err("no figures".to_owned()));
+    broken.exposition = Box::new(|_, _| Err("no figures".to_owned()));
     assert_eq!(told(&broken, "/metrics").await, text(500, "no figures\n"));
+}
+
+#[tokio::test]
+async fn openmetrics_is_there_for_the_asking() {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let state = state(view());
+    let accept = "application/openmetrics-text; version=1.0.0, text/plain;q=0.5";
+    let answer = accepting(&state, Method::GET, "/metrics", accept).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "OpenMetrics of 6\n"));
+    assert_eq!(answer.header("content-type"), Some(kind));
+    // Nothing else changes its shape for it.
+    let answer = accepting(&state, Method::GET, "/healthz", accept).await;
+    assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use evenkeel::http::{SUBSCRIBERS_MAX, State};
-use hyper::Method;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -131,7 +130,7 @@ async fn what_is_shown_is_as_it_says() {
     let shown = state(view());
     let (queries, _unanswered) = mpsc::channel(1);
     let silent = State { patience: Duration::from_millis(1), ..of(queries) };
-    let broken = State { exposition: Box::new(|_| Err("no figures".to_owned())), ..writable() };
+    let broken = State { exposition: Box::new(|_, _| Err("no figures".to_owned())), ..writable() };
     let one = "/api/v1/deployments/{id}";
     let timeline = "/api/v1/deployments/{id}/timeline";
     let cases = [
@@ -194,9 +193,9 @@ async fn streams_are_as_it_says() {
     let document = description().await;
     let state = state(view());
     let mut streams = Vec::new();
-    let uri = hyper::Uri::from_static("/api/v1/events");
+    let request = hyper::Request::get("/api/v1/events").body(()).unwrap();
     for _ in 0..SUBSCRIBERS_MAX {
-        let stream = evenkeel::http::route(&state, &Method::GET, &uri).await;
+        let stream = evenkeel::http::route(&state, &request).await;
         let media = stream.headers()["content-type"].to_str().unwrap().to_owned();
         let told = faults(&document, ("/api/v1/events", "get"), (200, &media, ""));
         assert_eq!(told, Vec::<String>::new());

@@ -11,7 +11,8 @@ use evenkeel::keel::record::{Record, Stamp};
 use evenkeel::keel::time::{Boot, Mono, Now, Wall};
 
 use crate::bench::{
-    Bench, EPOCH, HOUR, MINUTE, SECOND, account, at, id, running, start_of, starting, status_of,
+    Bench, EPOCH, HOUR, MINUTE, SECOND, account, at, id, running, singles, start_of, starting,
+    status_of,
 };
 
 const fn s(seconds: i64) -> Mono {
@@ -163,6 +164,26 @@ fn what_waits_for_the_account_waits_no_longer_than_the_account_counts() {
         let verdict = fold(policy.clone(), &records).verdict(&status_of("b"), s(11), 0);
         assert_eq!(verdict, until.map_or(Verdict::Open, |at| Verdict::Until(s(at))), "{end}");
     }
+}
+
+/// Found by the simulation: a new process kept slots for the others of the account, and waited for
+/// one of its own, when the account counted no longer.
+#[test]
+fn slots_are_kept_for_the_account_no_longer_than_the_account_counts() {
+    let mut policy = singles();
+    policy.limits.status.requests = 3;
+    policy.observe.reserve = 1;
+    let (end, method) = (s(1005), Method::Status);
+    let mut records = vec![begin()];
+    for number in [1, 2] {
+        records.push(reserved(number, &status_of("a"), 900));
+        records.push(settled(number, code(200), 900));
+    }
+    let at_widening = stamp(900);
+    records.push(Record::Widened { at: at_widening, account: account(), method, until: end });
+    let mut bench = Bench::after(policy, records, Replay::default(), at(1000 * SECOND));
+    bench.edit("r1", &[("a", running())]);
+    assert_eq!(bench.until_call("status a", HOUR), Some(5 * SECOND));
 }
 
 #[test]

@@ -78,10 +78,21 @@ impl Disk {
         }
     }
 
+    /// Up to where a new process reads: a part of a line is none.
+    fn whole(&self) -> usize {
+        match &self.store {
+            Store::Text(memory) => {
+                let state = memory.0.borrow();
+                state.written.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
+            }
+            Store::Records(plain) => plain.borrow().lines.len(),
+        }
+    }
+
     /// What is written from now on is written while the wall clock is so wrong.
     pub(crate) fn mark(&mut self, wall_error: i64) {
         if self.wall_error() != wall_error {
-            self.marks.push((self.lengths().0, wall_error));
+            self.marks.push((self.whole(), wall_error));
         }
     }
 
@@ -126,7 +137,8 @@ impl Disk {
                 plain.synced = length;
             }
         }
-        while self.marks.len() > 1 && self.marks.last().is_some_and(|(from, _)| *from >= length) {
+        let whole = self.whole();
+        while self.marks.len() > 1 && self.marks.last().is_some_and(|(from, _)| *from >= whole) {
             self.marks.pop();
         }
     }

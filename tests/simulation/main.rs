@@ -67,6 +67,7 @@ fn on_all_cores(seeds: impl Iterator<Item = u64> + Send, stormy: u64) -> Figures
                     *sum.lock().unwrap() += Figures { cpu: cpu() - before, ..figures };
                 }
                 Err(fault) => {
+                    eprintln!("seed {seed}: {}; to be made small", fault.trim());
                     let trace = run::smallest(seed, stormy, Lie::None).unwrap_or(fault);
                     panic!("seed {seed}; the smallest history that fails:\n{trace}")
                 }

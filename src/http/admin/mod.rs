@@ -144,7 +144,7 @@ pub async fn run(
         async move {
             let path = request.uri().path().to_owned();
             let Some(target) = Target::of(&path) else {
-                return Ok(route(&state, request.method(), request.uri()).await);
+                return Ok(route(&state, &request).await);
             };
             if *request.method() != Method::POST {
                 return Ok(not_allowed(request.method()));
