@@ -25,7 +25,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("telemetry", &["keel"]),
     // Signatures carry the time; a lapse of it ends what is worth sending.
     ("notification", &["keel", "clock", "outbound"]),
-    ("http", &["keel", "serve"]),
+    // Its file is read like the others, and its door is one of the server's.
+    ("web", &["yaml", "serve"]),
+    ("http", &["keel", "serve", "web"]),
     // What judges must not inherit the mistakes of what is judged: no keel here.
     ("simulator", &["serve"]),
     ("config", ADAPTERS),
@@ -48,6 +50,7 @@ const ADAPTERS: &[&str] = &[
     "metrics",
     "telemetry",
     "notification",
+    "web",
     "http",
     "simulator",
 ];
@@ -82,6 +85,7 @@ const ALL: &[&str] = &[
     "metrics",
     "telemetry",
     "notification",
+    "web",
     "http",
     "simulator",
     "config",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::account::SecretSource;
+use super::credential::SecretSource;
 use super::file::{path, set, span};
 use crate::keel::time::format_duration;
 use crate::yaml::{Faults, Fields};
