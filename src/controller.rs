@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::api;
+use crate::api::{self, Advice, Rotation};
 use crate::clock::Clock;
 use crate::config::Account;
 use crate::http::{Changes, Heartbeat, Query};
@@ -23,7 +23,7 @@ use crate::telemetry;
 
 /// The longest sleep. Sleeps do not count a suspended machine's time, so after a resume this is how
 /// long it takes to notice; `/healthz` allows a minute.
-const TURN_MAX: Duration = Duration::from_secs(5);
+pub const TURN_MAX: Duration = Duration::from_secs(5);
 
 /// How often a ledger that could not be written is tried again.
 const STUCK_RETRY: Duration = Duration::from_secs(2);
@@ -48,6 +48,8 @@ pub enum Command {
     Durably(Event, oneshot::Sender<()>),
     /// Read the credentials again.
     RefreshCredentials,
+    /// Answered once all that came before is durable.
+    CatchUp(oneshot::Sender<()>),
     /// End: send nothing more, wait for the answers under way, settle the ledger.
     Stop,
 }
@@ -59,6 +61,8 @@ pub struct Access {
     pub client: Arc<api::Client>,
     /// Where its credentials come from.
     pub account: Account,
+    /// How far a change of them has come.
+    pub rotation: Rotation,
 }
 
 /// The daemon's heart.
@@ -90,6 +94,8 @@ pub struct Controller<L> {
     pub stuck: Option<tokio::time::Instant>,
     /// Who waits until the ledger has what their event led to.
     pub accepting: Vec<oneshot::Sender<()>>,
+    /// The longest sleep; [`TURN_MAX`] unless a watchdog wants to hear of it sooner.
+    pub turn_max: Duration,
 }
 
 /// Why a loop ended.
@@ -102,7 +108,7 @@ pub enum Ended {
 }
 
 impl<L: Ledger> Controller<L> {
-    /// Turns until it is told to stop, or until `done` says so after a turn.
+    /// Turns until it is told to stop, or until `done`, which is asked after each turn, says so.
     ///
     /// # Errors
     /// When it can no longer be known what the ledger holds: the process must end and recover.
@@ -123,16 +129,18 @@ impl<L: Ledger> Controller<L> {
             }
             self.heartbeat.beat(self.clock.now().mono);
             self.look_after_the_ledger()?;
+            let enough = done(&self.keel);
             let now = tokio::time::Instant::now();
-            if credentials_at <= now {
+            let due = self.access.values().filter_map(|access| access.rotation.due()).min();
+            if credentials_at.min(due.unwrap_or(credentials_at)) <= now {
                 credentials_at = now + CREDENTIALS_EVERY;
-                self.refresh_all();
+                self.refresh_all(false);
             }
             if deadline.is_some_and(|at| at <= now || self.keel.in_flight() == 0) {
                 self.ledger.sync()?;
                 return Ok(Ended::Stopped);
             }
-            if deadline.is_none() && done(&self.keel) {
+            if deadline.is_none() && enough {
                 self.ledger.sync()?;
                 return Ok(Ended::Done);
             }
@@ -163,7 +171,8 @@ impl<L: Ledger> Controller<L> {
     fn next_turn(&self) -> Duration {
         let now = self.clock.now().mono;
         let wake = self.keel.next_wake(now).map_or(TURN_MAX, |wake| wake.at.since(now));
-        if self.stuck.is_some() { STUCK_RETRY } else { wake.min(TURN_MAX) }
+        let wake = if self.stuck.is_some() { STUCK_RETRY } else { wake };
+        wake.min(self.turn_max)
     }
 
     /// Takes a command and those that wait behind it, as one commit. True if it was told to stop.
@@ -179,7 +188,8 @@ impl<L: Ledger> Controller<L> {
                     decision.absorb(self.keel.handle(event, self.clock.now()));
                     self.accepting.push(accepted);
                 }
-                Command::RefreshCredentials => self.refresh_all(),
+                Command::RefreshCredentials => self.refresh_all(true),
+                Command::CatchUp(done) => self.accepting.push(done),
                 Command::Stop => {
                     stop = true;
                     decision.absorb(self.keel.handle(Event::Drain, self.clock.now()));
@@ -261,10 +271,10 @@ impl<L: Ledger> Controller<L> {
         }
     }
 
-    fn perform(&self, effect: Effect) {
+    fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Send(permit) => self.send(permit),
-            Effect::RefreshCredentials(id) => self.refresh(&id),
+            Effect::RefreshCredentials(id) => self.refresh(&id, false),
         }
     }
 
@@ -285,17 +295,30 @@ impl<L: Ledger> Controller<L> {
         });
     }
 
-    fn refresh_all(&self) {
-        for id in self.access.keys() {
-            self.refresh(id);
+    fn refresh_all(&mut self, at_once: bool) {
+        for id in self.access.keys().cloned().collect::<Vec<_>>() {
+            self.refresh(&id, at_once);
         }
     }
 
     /// Reads an account's credentials again; new ones are used from the next request on.
-    fn refresh(&self, id: &AccountId) {
-        let Some(access) = self.access.get(id) else { return };
+    fn refresh(&mut self, id: &AccountId, at_once: bool) {
+        let Some(access) = self.access.get_mut(id) else { return };
         match access.account.credentials() {
             Ok(credentials) => {
+                let (now, current) = (tokio::time::Instant::now(), access.client.credentials());
+                match access.rotation.weigh(&current, &credentials, now, at_once) {
+                    Advice::Take => (),
+                    Advice::Leave => return,
+                    Advice::LeaveAndSay => {
+                        tracing::warn!(
+                            account = %id,
+                            "the key is another one and its secret is not; both are taken \
+                             together, so replace the secret, or send SIGHUP if it is right"
+                        );
+                        return;
+                    }
+                }
                 if access.client.set_credentials(credentials) {
                     let event = Event::CredentialsChanged(id.clone());
                     let _ = self.outbox.send(Command::Event(event));

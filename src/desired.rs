@@ -81,9 +81,9 @@ impl Desired {
         Self { watch }
     }
 
-    /// Looks at the files now.
-    pub fn reread(&self) {
-        self.watch.reread();
+    /// Looks at the files now. Ends once the loop was told what is new.
+    pub fn reread(&self) -> impl Future<Output = ()> + use<> {
+        self.watch.reread()
     }
 }
 
@@ -96,7 +96,7 @@ impl Follower {
                 let taken = self.set.adopt(bundle.clone());
                 let mut before = taken.manifest.clone();
                 if let Some(report) = taken.report() {
-                    tracing::error!("{}: refused\n{report}", shown(&self.kept.path()));
+                    tracing::error!(%report, "{}: refused", shown(&self.kept.path()));
                     // What was in force then does not depend on the accounts of today.
                     before = Set::new(None).adopt(bundle).manifest;
                 }

@@ -14,6 +14,7 @@ pub mod outbound;
 pub mod serve;
 pub mod simulator;
 pub mod telemetry;
+pub mod web;
 pub mod yaml;
 
 pub mod config;

@@ -271,9 +271,9 @@ fn levels_filter_ours_and_others_are_heard_from_warnings_up() {
 
 #[test]
 fn formats_read_as_they_are_written() {
-    for format in [Format::Text, Format::Json] {
+    for format in [Format::Text, Format::Json, Format::Journal] {
         assert_eq!(format.to_string().parse(), Ok(format));
     }
-    let fault = "`logfmt` is not a log format; expected `text` or `json`";
+    let fault = "`logfmt` is not a log format; expected `text`, `json` or `journal`";
     assert_eq!("logfmt".parse::<Format>(), Err(fault.to_owned()));
 }

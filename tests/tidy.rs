@@ -25,8 +25,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("telemetry", &["keel"]),
     // Signatures carry the time; a lapse of it ends what is worth sending.
     ("notification", &["keel", "clock", "outbound"]),
+    // Its file is read like the others, and its door is one of the server's.
+    ("web", &["yaml", "serve"]),
     // "Did you mean …?" is where the files are read.
-    ("http", &["keel", "serve", "yaml"]),
+    ("http", &["keel", "serve", "yaml", "web"]),
     // What judges must not inherit the mistakes of what is judged: no keel here.
     ("simulator", &["serve"]),
     ("config", ADAPTERS),
@@ -49,6 +51,7 @@ const ADAPTERS: &[&str] = &[
     "metrics",
     "telemetry",
     "notification",
+    "web",
     "http",
     "simulator",
 ];
@@ -83,6 +86,7 @@ const ALL: &[&str] = &[
     "metrics",
     "telemetry",
     "notification",
+    "web",
     "http",
     "simulator",
     "config",

@@ -242,7 +242,7 @@ fn asked_to_look() {
         let (watch, mut receiver) = watch(Options { every, events: false, ..Options::new(&file) });
         sees(&mut receiver, "one").await;
         fs::write(&file, "two").expect("write");
-        watch.reread();
+        let _asked = watch.reread();
         sees(&mut receiver, "two").await;
     });
 }
@@ -258,7 +258,7 @@ fn what_has_not_changed_is_not_told_again() {
         fs::write(place.at("new"), "one").expect("write");
         fs::rename(place.at("new"), &file).expect("rename");
         fs::write(place.at("another file"), "x").expect("write");
-        watch.reread();
+        let _asked = watch.reread();
         fs::write(&file, "two").expect("write");
         sees(&mut receiver, "two").await;
     });

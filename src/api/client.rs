@@ -40,10 +40,18 @@ pub struct Credentials {
     pub secret: SecretString,
 }
 
+impl Credentials {
+    /// Whether the key, and whether the secret, differs.
+    pub(super) fn differs(&self, other: &Self) -> (bool, bool) {
+        let differ =
+            |one: &SecretString, other: &SecretString| one.expose_secret() != other.expose_secret();
+        (differ(&self.key, &other.key), differ(&self.secret, &other.secret))
+    }
+}
+
 impl PartialEq for Credentials {
     fn eq(&self, other: &Self) -> bool {
-        self.key.expose_secret() == other.key.expose_secret()
-            && self.secret.expose_secret() == other.secret.expose_secret()
+        self.differs(other) == (false, false)
     }
 }
 
@@ -79,6 +87,11 @@ impl Client {
             timeout: options.timeout,
             credentials: Mutex::new(credentials),
         })
+    }
+
+    /// Those in force.
+    pub fn credentials(&self) -> Credentials {
+        self.credentials.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Uses other credentials from the next call on. Whether they differ from those before.

@@ -9,9 +9,11 @@
 mod client;
 mod connect;
 mod outcome;
+mod rotation;
 mod transport;
 pub mod wire;
 
 pub use client::{Client, Credentials, Options};
 pub use outcome::in_time;
-pub use transport::{BuildError, local_client, plain_client};
+pub use rotation::{Advice, Rotation};
+pub use transport::{BuildError, local_client, plain_client, secure_client};

@@ -76,6 +76,19 @@ pub(super) fn pair(
     Ok((build(IDLE_CONNECTIONS)?, build(0)?))
 }
 
+/// As [`plain_client`], with TLS; `roots` are the only CA certificates trusted, in PEM, or else the
+/// platform's are.
+///
+/// # Errors
+/// When `roots` are none, or the system has no resources for a client.
+pub fn secure_client(timeout: Duration, roots: Option<&[u8]>) -> reqwest::Result<reqwest::Client> {
+    let mut builder = polite().timeout(timeout).pool_max_idle_per_host(0);
+    if let Some(pem) = roots {
+        builder = builder.tls_certs_only(reqwest::Certificate::from_pem_bundle(pem)?);
+    }
+    builder.build()
+}
+
 /// As [`plain_client`], over a Unix socket.
 ///
 /// # Errors

@@ -10,12 +10,13 @@ use super::global::{Global, Settable};
 use super::output::{self, Format};
 use super::terminal::style::{self, paint};
 use super::word;
-use crate::config::Settings;
+use crate::config::{Settings, exposure};
 use crate::keel::deployment::AccountId;
 use crate::keel::finding;
 use crate::keel::notice::chain;
 use crate::keel::policy::{Limits, Policy};
 use crate::manifest;
+use crate::web::Rules;
 
 /// Validate the configuration and the desired file, without network
 #[derive(Debug, clap::Args)]
@@ -60,6 +61,7 @@ pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
         [] => match Settings::load(&global.overrides(&args.settable), &environment) {
             Ok(settings) => {
                 findings.warnings.extend(settings.warnings.iter().cloned());
+                findings.warnings.extend(settings.exposures());
                 for (id, account) in &settings.accounts {
                     if let Err(error) = account.credentials() {
                         let text = format!("account `{id}`: {}", chain(&error));
@@ -67,6 +69,15 @@ pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
                     }
                 }
                 findings.warnings.extend(word::warnings(&settings));
+                if let Some(path) = &settings.web_config {
+                    match Rules::read(path) {
+                        Ok(rules) => {
+                            findings.warnings.extend(rules.warnings().iter().cloned());
+                            findings.warnings.extend(rules.key_file().and_then(exposure));
+                        }
+                        Err(report) => findings.faults.push(report.to_string()),
+                    }
+                }
                 let Policy { accounts, limits, .. } = &settings.policy;
                 look(&[settings.desired], Some(accounts), limits, &mut findings)?;
             }

@@ -208,6 +208,7 @@ fn settings(
         api_url: Some(simulator.base_url()),
         listen: Some(listen.to_owned()),
         state_dir: Some(scratch.0.join("state")),
+        web_config: None,
     };
     let credential = |name: &str| match name {
         "EVENKEEL_API_KEY_FILE" => Some(scratch.0.join("key").display().to_string()),

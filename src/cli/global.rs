@@ -10,7 +10,7 @@ use super::exit::Failure;
 use super::terminal::{self, Color};
 use crate::clock::Clock;
 use crate::config::{Overrides, Settings};
-use crate::telemetry;
+use crate::telemetry::{self, Format};
 
 /// What to do about settings that cannot be used.
 const NEXT: &str = "correct that; `evenkeel check` says when all is valid";
@@ -21,9 +21,10 @@ pub struct Global {
     /// Configuration file [default: /etc/evenkeel/evenkeel.yaml, if there is one]
     #[arg(long, global = true, value_name = "FILE", env = "EVENKEEL_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Form of the log on standard error: text or json
-    #[arg(long, global = true, value_name = "FORMAT", default_value_t)]
-    pub log_format: telemetry::Format,
+    /// Form of the log on standard error: text, json or journal [default: journal where systemd's
+    /// journal reads it, else text]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub log_format: Option<Format>,
     /// Least important level to log: error, warn, info, debug, trace
     #[arg(long, global = true, value_name = "LEVEL", default_value = "info", env = "EVENKEEL_LOG")]
     pub log_level: LevelFilter,
@@ -44,6 +45,10 @@ pub struct Settable {
     /// Address of the HTTP endpoint
     #[arg(long, value_name = "ADDR", env = "EVENKEEL_LISTEN")]
     pub listen: Option<String>,
+    /// Web configuration: TLS, passwords and headers of the HTTP endpoint, in the format of
+    /// Prometheus' exporter-toolkit
+    #[arg(long, value_name = "FILE", env = "EVENKEEL_WEB_CONFIG")]
+    pub web_config: Option<PathBuf>,
     /// Directory of the ledger
     #[arg(long, value_name = "DIR", env = "EVENKEEL_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
@@ -71,7 +76,9 @@ impl Global {
         let clock = Clock::new().map_err(|error| Failure::because(failed, error))?;
         let now = Arc::new(move || clock.now().wall);
         let colour = terminal::log_in_colour();
-        telemetry::init(self.log_format, level, colour, now, terminal::progress::AboveFoot)
+        let usual = || if journal_reads() { Format::Journal } else { Format::Text };
+        let format = self.log_format.unwrap_or_else(usual);
+        telemetry::init(format, level, colour, now, terminal::progress::AboveFoot)
             .map_err(|error| Failure::because(failed, error))
     }
 
@@ -82,6 +89,7 @@ impl Global {
             desired: settable.desired.clone(),
             api_url: settable.api_url.clone(),
             listen: settable.listen.clone(),
+            web_config: settable.web_config.clone(),
             state_dir: settable.state_dir.clone(),
         }
     }
@@ -95,4 +103,12 @@ impl Global {
             |report| Failure::because("the configuration cannot be used", report).next(NEXT),
         )
     }
+}
+
+/// Whether standard error goes to systemd's journal: `JOURNAL_STREAM` names its device and inode,
+/// and is inherited by programs whose standard error is something else.
+fn journal_reads() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+    let error = rustix::fs::fstat(std::io::stderr());
+    error.is_ok_and(|error| stream == format!("{}:{}", error.st_dev, error.st_ino))
 }

@@ -39,7 +39,7 @@ struct History {
 /// # Errors
 /// When no daemon answers.
 pub async fn run(global: &Global, args: &HistoryArgs) -> Result<Exit, Failure> {
-    let address = args.daemon.address(global)?;
+    let place = args.daemon.place(global)?;
     let query = match &args.id {
         Some(id) => {
             let id = DeploymentId::parse(id).map_err(Failure::new)?;
@@ -47,7 +47,7 @@ pub async fn run(global: &Global, args: &HistoryArgs) -> Result<Exit, Failure> {
         }
         None => String::new(),
     };
-    let History { history } = daemon::get(&address, &format!("/api/v1/history{query}")).await?;
+    let History { history } = daemon::get(&place, &format!("/api/v1/history{query}")).await?;
     match args.output {
         Format::Json => output::json(&History { history }),
         Format::Text if history.is_empty() => output::line("no start or stop was spent yet"),

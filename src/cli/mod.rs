@@ -27,6 +27,7 @@ pub mod wish;
 pub mod word;
 
 use clap::{Parser, Subcommand};
+use rustix::process::DumpableBehavior;
 
 use exit::{Exit, Failure};
 use global::Global;
@@ -99,6 +100,9 @@ pub enum Command {
 /// When the job could not be done: exit code 2.
 pub async fn run(cli: Cli) -> Result<Exit, Failure> {
     let global = cli.global;
+    // Neither a core dump nor another process of this user is to see a secret. Where the kernel
+    // refuses that, the rest works all the same.
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     global.color.take_effect();
     match cli.command {
         Command::Run(args) => run::run(&global, args).await,

@@ -39,7 +39,7 @@ pub struct OnceArgs {
 pub async fn run(global: &Global, args: &OnceArgs) -> Result<Exit, Failure> {
     global.start_log()?;
     let settings = global.settings(&args.settable)?;
-    start::warn(&settings.warnings);
+    start::warn(&settings);
     let Daemon { mut controller, outbox, http, .. } = start::daemon(&settings, false).await?;
     let watch = {
         let outbox = outbox.clone();

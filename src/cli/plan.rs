@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::daemon::{self, NoAnswer};
+use super::daemon::{self, NoAnswer, Place};
 use super::exit::{Exit, Failure};
 use super::fleet::{self, Look};
 use super::global::{Global, Settable};
@@ -41,11 +41,11 @@ pub struct PlanArgs {
 /// When neither a daemon answers nor the API can be read.
 pub async fn run(global: &Global, args: &PlanArgs) -> Result<Exit, Failure> {
     let settings = global.settings(&args.settable)?;
-    let asked = daemon::get(&settings.listen.to_string(), "/api/v1/deployments").await;
+    let asked = daemon::get(&Place::of(&settings), "/api/v1/deployments").await;
     let view: View = match asked {
         Ok(view) => view,
         Err(NoAnswer::Unreachable(..)) => read(global, settings).await?,
-        Err(error @ NoAnswer::Refused(..)) => return Err(error.into()),
+        Err(error @ (NoAnswer::Refused(..) | NoAnswer::NoWay(_))) => return Err(error.into()),
     };
     let idle = view.deployments.iter().all(|one| match one.synced.reason {
         Reason::InSync | Reason::Suspended | Reason::Protected | Reason::ObserveOnly => true,

@@ -27,7 +27,8 @@ pub struct Progress {
 impl Progress {
     /// Begins. On a terminal the loop behind `outbox` turns once a second at least.
     pub fn new(global: &Global, outbox: &UnboundedSender<Command>) -> Self {
-        let people = global.log_format == telemetry::Format::Text && progress::possible();
+        let people = global.log_format.is_none_or(|format| format == telemetry::Format::Text)
+            && progress::possible();
         let foot = people.then(|| (Foot::default(), tokio::spawn(turn(outbox.clone()))));
         Self { foot, told: None }
     }

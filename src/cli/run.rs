@@ -1,11 +1,13 @@
 //! `evenkeel run`: the daemon.
 
+use tokio::sync::oneshot;
+
 use super::exit::{Exit, Failure};
 use super::global::{Global, Settable};
 use super::start::{self, Daemon};
 use super::word::GOODBYE_MAX;
-use crate::controller::Ended;
-use crate::lifecycle;
+use crate::controller::{Command, Ended};
+use crate::lifecycle::{self, Ready, Signals, Supervisor};
 
 /// Run the daemon until SIGTERM or SIGINT
 #[derive(Debug, clap::Args)]
@@ -26,25 +28,36 @@ pub struct RunArgs {
 pub async fn run(global: &Global, args: RunArgs) -> Result<Exit, Failure> {
     global.start_log()?;
     let settings = global.settings(&args.settable)?;
-    start::warn(&settings.warnings);
+    start::warn(&settings);
+    let signals = Signals::catch();
     let daemon = start::daemon(&settings, true).await?;
     let Daemon { mut controller, desired, outbox, http, word } = daemon;
+    let ready = Ready::default();
+    let (clock, changes) = (controller.clock.clone(), controller.changes.clone());
+    let mut supervisor = Supervisor::new(clock, changes, ready.clone());
+    if let Some(turn_max) = supervisor.as_ref().and_then(Supervisor::turn_max) {
+        controller.turn_max = controller.turn_max.min(turn_max);
+    }
     let global = global.clone();
     let reload = {
-        let (desired, outbox, before) = (desired.clone(), outbox.clone(), settings.clone());
-        let metrics = controller.metrics.clone();
+        let (outbox, metrics) = (outbox.clone(), controller.metrics.clone());
         move || {
-            start::reload(&global, &args.settable, &before, &metrics, &outbox);
-            desired.reread();
+            start::reload(&global, &args.settable, &settings, &metrics, &outbox);
+            let _ = outbox.send(Command::RefreshCredentials);
+            let (desired, outbox) = (desired.reread(), outbox.clone());
+            async move {
+                desired.await;
+                let (done, caught_up) = oneshot::channel();
+                let _ = outbox.send(Command::CatchUp(done));
+                let _ = caught_up.await;
+            }
         }
     };
-    let signals = tokio::spawn(lifecycle::follow_signals(outbox, reload));
-    let mut told = false;
+    let signals = tokio::spawn(lifecycle::follow_signals(signals, outbox, ready, reload));
     let ended = controller
         .run(|keel| {
-            if !told && keel.ready() {
-                told = true;
-                lifecycle::ready("the desired file is in force");
+            if let Some(supervisor) = &mut supervisor {
+                supervisor.turned(keel);
             }
             false
         })

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use listenfd::ListenFd;
 use tokio::net::TcpListener;
+use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -16,7 +18,7 @@ use super::word;
 use crate::api;
 use crate::clock::Clock;
 use crate::config::{self, Admin, Settings};
-use crate::controller::{Access, Command, Controller};
+use crate::controller::{Access, Command, Controller, TURN_MAX};
 use crate::desired::Desired;
 use crate::http::admin::{Gate, Token};
 use crate::http::{self, Changes, Heartbeat};
@@ -27,6 +29,7 @@ use crate::keel::reconciler::{Event, Reconciler, Replay};
 use crate::ledger::{self, FileLedger, Torn};
 use crate::metrics::{self, Metrics};
 use crate::notification::Desk;
+use crate::web::Live;
 
 /// Questions of the HTTP endpoint that may wait for the loop.
 const QUERIES_MAX: usize = 64;
@@ -151,6 +154,7 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
         outbox: outbox.clone(),
         stuck: None,
         accepting: Vec::new(),
+        turn_max: TURN_MAX,
     };
     controller.commit(first).map_err(ledger_failed)?;
     let desired = Desired::follow(settings, clock, outbox.clone(), controller.metrics.clone());
@@ -190,7 +194,14 @@ fn access(settings: &Settings, ledger: &str) -> Result<BTreeMap<AccountId, Acces
         };
         let client = api::Client::new(options, credentials)
             .map_err(|error| Failure::because(format!("account `{id}` cannot be used"), error))?;
-        Ok((id.clone(), Access { client: Arc::new(client), account: account.clone() }))
+        Ok((
+            id.clone(),
+            Access {
+                client: Arc::new(client),
+                account: account.clone(),
+                rotation: api::Rotation::default(),
+            },
+        ))
     };
     settings.accounts.iter().map(one).collect()
 }
@@ -209,26 +220,70 @@ fn gate(admin: &Admin) -> Result<Gate, Failure> {
 
 /// Listens where the settings say.
 async fn listen(settings: &Settings, state: Arc<http::State>) -> Result<Endpoint, Failure> {
-    let mut endpoint = listen_at(&settings.listen, state.clone()).await?;
+    let live = settings.web_config.as_deref().map(guard).transpose()?;
+    let mut endpoint = listen_at(&settings.listen, live, state.clone()).await?;
     if settings.admin.socket {
         endpoint.offer(&settings.state_dir, state);
     }
     Ok(endpoint)
 }
 
-async fn listen_at(address: &str, state: Arc<http::State>) -> Result<Endpoint, Failure> {
+/// The rules of the endpoint.
+fn guard(path: &Path) -> Result<(Arc<Live>, bool), Failure> {
+    let live = Live::open(path)
+        .map_err(|report| Failure::because("the web configuration cannot be used", report))?;
+    let (tls, mut warnings) = live.at_start();
+    warnings.extend(live.key_file().as_deref().and_then(config::exposure));
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok((Arc::new(live), tls))
+}
+
+/// Serves on a thread of its own: whatever strangers do to it, the control loop keeps its core.
+async fn listen_at(
+    address: &str,
+    guard: Option<(Arc<Live>, bool)>,
+    state: Arc<http::State>,
+) -> Result<Endpoint, Failure> {
     let failed = |error| {
         let what = format!("cannot listen on {address}; is it taken? `--listen` names another");
         Failure::because(what, error)
     };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let passed = ListenFd::from_env().take_tcp_listener(0).map_err(|error| {
+        let what = "the first socket that was passed is no TCP socket; see evenkeel.socket";
+        Failure::because(what, error)
+    })?;
+    let (listener, whose) = match passed {
+        Some(listener) => (listener, ", passed by the supervisor"),
+        None => {
+            let listener = TcpListener::bind(address).await;
+            (listener.and_then(TcpListener::into_std).map_err(failed)?, "")
+        }
+    };
+    listener.set_nonblocking(true).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    tracing::info!("listening on http://{address}/");
+    let scheme = if guard.as_ref().is_some_and(|(_, tls)| *tls) { "https" } else { "http" };
+    tracing::info!("listening on {scheme}://{address}/{whose}");
     let (end, ended) = oneshot::channel::<()>();
     let ended = async move {
         let _ = ended.await;
     };
-    let task = tokio::spawn(http::run(listener, state, ended));
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let task = tokio::task::spawn_blocking(move || {
+        let serving = async move {
+            match (TcpListener::from_std(listener), guard) {
+                (Ok(listener), None) => http::run(listener, state, ended).await,
+                (Ok(listener), Some((live, _))) => {
+                    http::guarded::run(listener, live, state, ended).await;
+                }
+                (Err(error), _) => tracing::error!("cannot serve HTTP: {error}"),
+            }
+        };
+        runtime.block_on(serving);
+        // A comparison or a look at a slow disk that is still under way is not waited for.
+        runtime.shutdown_background();
+    });
     Ok(Endpoint { address: Some(address), ends: vec![end], tasks: vec![task], socket: None })
 }
 
@@ -245,16 +300,15 @@ pub fn reload(
     let settings = match settings {
         Ok(settings) => settings,
         Err(failure) => {
-            tracing::error!(
-                "the configuration is refused, the one in force stays\n{}",
-                chain(&failure)
-            );
+            let what = "the configuration is refused, the one in force stays";
+            tracing::error!(report = chain(&failure), "{what}");
             return;
         }
     };
-    warn(&settings.warnings);
+    warn(&settings);
     let fixed = [
         ("listen", settings.listen != before.listen),
+        ("web_config", settings.web_config != before.web_config),
         ("state_dir", settings.state_dir != before.state_dir),
         ("desired", settings.desired != before.desired),
         ("accounts", settings.accounts != before.accounts),
@@ -269,9 +323,9 @@ pub fn reload(
     let _ = outbox.send(Command::Event(Event::PolicyChanged(Box::new(policy))));
 }
 
-/// Says what is odd about the settings, but no fault.
-pub fn warn(warnings: &[String]) {
-    for warning in warnings {
+/// Says what is odd about the settings and the files that they name, but no fault.
+pub fn warn(settings: &Settings) {
+    for warning in settings.warnings.iter().chain(&settings.exposures()) {
         tracing::warn!("{warning}");
     }
 }

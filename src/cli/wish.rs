@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::daemon::{DaemonArgs, reachable};
+use super::daemon::DaemonArgs;
 use super::exit::{Exit, Failure};
 use super::global::{Global, Settable};
 use super::output::{self, Format};
@@ -229,7 +229,7 @@ async fn post<T: DeserializeOwned>(
             error,
         )
     };
-    let request = client.map_err(unreachable)?.post(format!("{url}{path}")).json(body);
+    let request = client.post(format!("{url}{path}")).json(body);
     let request = match &ask.token_file {
         Some(file) => {
             let token = config::token(file).map_err(Failure::new)?;
@@ -251,28 +251,25 @@ async fn post<T: DeserializeOwned>(
 }
 
 /// By what to ask, the beginning of the URL, and what that is for people.
-type Way = (reqwest::Result<reqwest::Client>, String, String);
+type Way = (reqwest::Client, String, String);
 
 fn way(global: &Global, ask: &AskArgs) -> Result<Way, Failure> {
     if ask.token_file.is_none() {
         let socket = socket(global, ask)?;
-        let client = crate::api::local_client(&socket, PATIENCE);
+        let failed = |error| Failure::because("cannot ask the daemon", error);
+        let client = crate::api::local_client(&socket, PATIENCE).map_err(failed)?;
         return Ok((client, "http://localhost".to_owned(), socket.display().to_string()));
     }
-    let address = reachable(&ask.daemon.address(global)?);
-    if !is_loopback(&address) {
+    let place = ask.daemon.place(global)?;
+    if !place.is_private() {
         return Err(Failure::new(format!(
-            "the token would cross the network to {address} in the clear; ask on the daemon's own \
-             machine, or through a proxy with TLS: curl -H \"Authorization: Bearer $TOKEN\" …"
+            "the token would cross the network to {0} in the clear; ask on the daemon's own \
+             machine, or https://{0} if it speaks TLS, or a proxy that does: \
+             curl -H \"Authorization: Bearer $TOKEN\" …",
+            place.shown
         )));
     }
-    Ok((crate::api::plain_client(PATIENCE), format!("http://{address}"), address))
-}
-
-fn is_loopback(address: &str) -> bool {
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-    let ip = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-    host == "localhost" || ip.is_ok_and(|ip| ip.to_canonical().is_loopback())
+    Ok((place.client()?, place.url, place.shown))
 }
 
 fn socket(global: &Global, ask: &AskArgs) -> Result<PathBuf, Failure> {

@@ -1,11 +1,10 @@
 //! Accounts: a base URL and where its credentials are kept.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use secrecy::SecretString;
-
+use super::credential::{CredentialsError, EXPECTED, SecretSource, credential};
 use super::{Environment, Overrides};
 use crate::api::Credentials;
 use crate::keel::deployment::AccountId;
@@ -15,8 +14,9 @@ use crate::yaml::{At, Faults, Fields, Kind, Node, Place};
 /// How the real base URL ends.
 const BASE_END: &str = "/public_api/v1";
 
-/// A credential is a line; whatever is larger is another file.
-const SECRET_MAX: u64 = 4096;
+/// Looks until two in a row see the same. Files that are replaced between all of them are written
+/// all the time.
+const LOOKS_MAX: usize = 3;
 
 /// One base URL with one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,76 +29,22 @@ pub struct Account {
     pub secret: SecretSource,
 }
 
-/// Where a credential is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SecretSource {
-    /// In an environment variable.
-    Env(String),
-    /// In a file.
-    File(PathBuf),
-}
-
-/// A credential is not to be had.
-#[derive(Debug, thiserror::Error)]
-pub enum CredentialsError {
-    /// The variable is not set, or empty.
-    #[error("the environment variable {0} is not set; it is to hold a credential")]
-    Unset(String),
-    /// The file cannot be read.
-    #[error("cannot read the credential in {}", .0.display())]
-    Unreadable(PathBuf, #[source] std::io::Error),
-    /// The file holds something else.
-    #[error("{} holds no credential: {why}", path.display())]
-    Unusable {
-        /// The file.
-        path: PathBuf,
-        /// What it holds.
-        why: &'static str,
-    },
-}
-
 impl Account {
-    /// Reads the credentials as they are now.
+    /// Reads the credentials as they are now: both halves as they stood at one moment.
     ///
     /// # Errors
     /// Which one is not to be had, and why; never what it is.
     pub fn credentials(&self) -> Result<Credentials, CredentialsError> {
-        Ok(Credentials { key: self.key.read()?, secret: self.secret.read()? })
-    }
-}
-
-impl SecretSource {
-    /// Reads it as it is now.
-    ///
-    /// # Errors
-    /// Why it is not to be had; never what it is.
-    pub fn read(&self) -> Result<SecretString, CredentialsError> {
-        match self {
-            Self::Env(name) => match std::env::var(name) {
-                Ok(text) if !text.is_empty() => Ok(text.into()),
-                Ok(_) | Err(_) => Err(CredentialsError::Unset(name.clone())),
-            },
-            Self::File(path) => from_file(path),
+        let read = || Ok(Credentials { key: self.key.read()?, secret: self.secret.read()? });
+        let mut before = read()?;
+        for _ in 0..LOOKS_MAX {
+            let now = read()?;
+            if now == before {
+                return Ok(now);
+            }
+            before = now;
         }
-    }
-}
-
-fn from_file(path: &Path) -> Result<SecretString, CredentialsError> {
-    use std::io::Read as _;
-    let failed = |error| CredentialsError::Unreadable(path.to_owned(), error);
-    let file = std::fs::File::open(path).map_err(failed)?;
-    let mut text = String::new();
-    file.take(SECRET_MAX + 1).read_to_string(&mut text).map_err(failed)?;
-    let unusable = |why| CredentialsError::Unusable { path: path.to_owned(), why };
-    if text.len() as u64 > SECRET_MAX {
-        return Err(unusable("it is longer than 4 KiB"));
-    }
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    match line {
-        "" => Err(unusable("it is empty")),
-        line if line.contains(['\n', '\r']) => Err(unusable("it has more than one line")),
-        line => Ok(line.to_owned().into()),
+        Err(CredentialsError::Restless)
     }
 }
 
@@ -137,41 +83,6 @@ pub(super) fn read(node: &Node, beside: &Path, faults: &mut Faults) -> Partials 
         accounts.insert(AccountId::new(&entry.key), partial);
     }
     accounts
-}
-
-/// Where a credential is kept: `{ env: NAME }` or `{ file: PATH }`.
-pub(super) fn credential(
-    fields: &mut Fields<'_>,
-    key: &'static str,
-    beside: &Path,
-    faults: &mut Faults,
-) -> Option<SecretSource> {
-    let entry = fields.take(key, faults)?;
-    if let Kind::Map(_) = entry.value.kind {
-        let expected = "`{ env: NAME }` or `{ file: PATH }`";
-        let mut source = Fields::of(&entry.value, key, expected, faults)?;
-        let word = |node: &Node| node.word().map(str::to_owned);
-        let env = source.optional("env", faults, word);
-        let file = source.optional("file", faults, word);
-        source.finish(faults);
-        return match (env, file) {
-            (Some(name), None) => Some(SecretSource::Env(name)),
-            (None, Some(path)) => Some(SecretSource::File(beside.join(path))),
-            (Some(_), Some(_)) | (None, None) => {
-                let message = format!("`{key}`: expected either `env` or `file`");
-                faults.problem(entry.place, message);
-                None
-            }
-        };
-    }
-    faults.problem(
-        entry.value.place,
-        format!(
-            "`{key}`: a credential is not written here, where it would be read by everybody and \
-             end in Git; expected `{{ env: NAME }}` or `{{ file: PATH }}`"
-        ),
-    );
-    None
 }
 
 /// Puts what flags and environment say over the default account.
@@ -223,8 +134,8 @@ pub(super) fn complete(partials: Partials, faults: &mut Faults) -> BTreeMap<Acco
     for (id, Partial { url, key, secret, place }) in partials {
         let parts = [
             ("url", url.is_none(), "the console shows it; it ends in `/public_api/v1`"),
-            ("key", key.is_none(), "`{ env: NAME }` or `{ file: PATH }`"),
-            ("secret", secret.is_none(), "`{ env: NAME }` or `{ file: PATH }`"),
+            ("key", key.is_none(), EXPECTED),
+            ("secret", secret.is_none(), EXPECTED),
         ];
         // A part that is there but wrong was told already.
         for (part, _, hint) in parts.into_iter().filter(|(_, missing, _)| *missing && clean) {

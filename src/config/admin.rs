@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::account::SecretSource;
+use super::credential::SecretSource;
 use super::file::{limit, path, set, span};
 use crate::http::admin::RATE;
 use crate::keel::policy::Limit;

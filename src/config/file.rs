@@ -18,6 +18,7 @@ pub(super) struct File {
     pub(super) desired: Option<PathBuf>,
     pub(super) state_dir: Option<PathBuf>,
     pub(super) listen: Option<String>,
+    pub(super) web_config: Option<PathBuf>,
     pub(super) timeout: Option<Duration>,
     pub(super) accounts: Partials,
     pub(super) admin: Admin,
@@ -38,6 +39,7 @@ pub(super) fn read(root: Option<&Node>, beside: &Path, faults: &mut Faults) -> F
             let text = node.word()?;
             address(text).map(|()| text.to_owned())
         }),
+        web_config: fields.optional("web_config", faults, |node| path(node, beside)),
         ..File::default()
     };
     if let Some(entry) = fields.take("accounts", faults) {

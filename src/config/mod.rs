@@ -2,15 +2,17 @@
 
 mod account;
 mod admin;
+mod credential;
 mod file;
 mod notify;
 mod secrets;
 
-pub use account::{Account, CredentialsError, SecretSource};
+pub use account::Account;
 pub use admin::{Admin, token};
+pub use credential::{CredentialsError, SecretSource, exposure};
 pub use notify::{Address, Notify, Receiver};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,6 +48,8 @@ pub struct Overrides {
     pub api_url: Option<String>,
     /// The address of the HTTP endpoint.
     pub listen: Option<String>,
+    /// The web configuration: who may reach the endpoint, and how.
+    pub web_config: Option<PathBuf>,
     /// The directory of the ledger.
     pub state_dir: Option<PathBuf>,
 }
@@ -61,6 +65,8 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// The address of the HTTP endpoint, as `host:port`.
     pub listen: String,
+    /// The file that says who may reach the endpoint, and how, if there is one.
+    pub web_config: Option<PathBuf>,
     /// The accounts.
     pub accounts: BTreeMap<AccountId, Account>,
     /// Who may change something in the running daemon.
@@ -135,6 +141,7 @@ impl Settings {
         let state_dir = given(overrides.state_dir.clone(), "EVENKEEL_STATE_DIR")
             .or(file.state_dir)
             .or_else(|| environment("STATE_DIRECTORY").map(Into::into));
+        let web_config = given(overrides.web_config.clone(), "EVENKEEL_WEB_CONFIG");
         let listen = overrides.listen.clone().or_else(|| environment("EVENKEEL_LISTEN"));
         let listen = listen.or(file.listen).unwrap_or_else(|| USUAL_LISTEN.to_owned());
         if let Err(message) = file::address(&listen) {
@@ -149,6 +156,7 @@ impl Settings {
             revision: environment("EVENKEEL_REVISION").and_then(|text| revision(&text)),
             state_dir: state_dir.unwrap_or_else(|| USUAL_STATE_DIR.into()),
             listen,
+            web_config: web_config.or(file.web_config),
             accounts,
             admin: file.admin,
             policy,
@@ -156,6 +164,25 @@ impl Settings {
             notify: file.notify,
             warnings,
         })
+    }
+
+    /// Which files of secrets are open to others than the daemon, as they are now, and what to do
+    /// about each: no fault of the file.
+    pub fn exposures(&self) -> Vec<String> {
+        let accounts = self.accounts.values();
+        let halves = accounts.flat_map(|account| [&account.key, &account.secret]);
+        let receivers = self.notify.receivers.values().flat_map(|receiver| {
+            let url = match &receiver.url {
+                Address::Kept(source) => Some(source),
+                Address::Plain(_) => None,
+            };
+            url.into_iter().chain(&receiver.secret)
+        });
+        let sources = halves.chain(receivers).filter_map(SecretSource::exposure);
+        let token = self.admin.token_file.as_deref().and_then(credential::exposure);
+        let web = self.web_config.as_deref().and_then(credential::exposure);
+        // One file may serve for several.
+        sources.chain(token).chain(web).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Every key that a configuration file may have, as paths such as `limits.start.per`.

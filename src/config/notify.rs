@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use super::account::{SecretSource, credential};
+use super::credential::{EXPECTED, SecretSource, credential};
 use super::file::{duration, set, span};
 use crate::keel::deployment::DeploymentId;
 use crate::notification::{Format, Kind, Pace, target};
@@ -88,8 +88,7 @@ fn receiver(entry: &Entry, beside: &Path, faults: &mut Faults) -> Option<Receive
     match (format, signed) {
         (Some(Format::Webhook), None) => faults.problem(
             entry.place,
-            "`secret` is missing: `{ env: NAME }` or `{ file: PATH }`, what messages are signed \
-             with",
+            format!("`secret` is missing: {EXPECTED}; messages are signed with it"),
         ),
         (Some(Format::Slack | Format::Teams), Some(place)) => {
             faults.problem(place, "`secret`: only a receiver of `format: webhook` has one");
@@ -120,7 +119,7 @@ fn address(
     faults: &mut Faults,
 ) -> Option<Address> {
     if fields.key_place("url").is_none() {
-        faults.problem(owner.place, "`url` is missing: `{ env: NAME }` or `{ file: PATH }`");
+        faults.problem(owner.place, format!("`url` is missing: {EXPECTED}"));
     }
     let written = fields.peek("url").filter(|it| !it.is_map());
     let Some(written) = written.filter(|_| format == Some(Format::Webhook)) else {

@@ -13,7 +13,7 @@ const URL: &str = "url";
 const RECEIVERS: &str = "notify";
 
 /// What tells where a credential is instead.
-const SOURCES: [&str; 2] = ["env", "file"];
+const SOURCES: [&str; 3] = ["env", "file", "credential"];
 
 /// Forbids what looks like a credential in the text, so that it is hidden even where the text is
 /// not YAML, or a value is dropped because its key comes twice. Whether there was any.

@@ -6,6 +6,7 @@ pub mod admin;
 mod answer;
 mod assets;
 mod events;
+pub mod guarded;
 mod openapi;
 mod page;
 mod query;
@@ -207,19 +208,22 @@ pub async fn run(listener: TcpListener, state: Arc<State>, shutdown: impl Future
     let changes = state.changes.clone();
     let handler = move |request: Request<Incoming>, peer: SocketAddr| {
         let state = Arc::clone(&state);
-        async move {
-            let path = request.uri().path().to_owned();
-            Ok(match admin::Target::of(&path) {
-                Some(target) => admin::over_tcp(&state, &target, request, peer.ip()).await,
-                None => route(&state, &request).await,
-            })
-        }
+        async move { Ok(over_tcp(&state, request, peer).await) }
     };
     let shutdown = async move {
         shutdown.await;
         changes.close();
     };
     serve(listener, Bounds::default(), shutdown, handler).await;
+}
+
+/// Answers one that came over TCP.
+async fn over_tcp(state: &State, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    let path = request.uri().path().to_owned();
+    match admin::Target::of(&path) {
+        Some(target) => admin::over_tcp(state, &target, request, peer.ip()).await,
+        None => route(state, &request).await,
+    }
 }
 
 /// Answers one request. Its body, if it has one, is of no interest.

@@ -16,6 +16,7 @@ pub mod finding;
 mod fleet;
 pub mod forecast;
 pub mod guard;
+mod headline;
 pub mod history;
 mod holding;
 pub mod intent;

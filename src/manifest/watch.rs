@@ -5,11 +5,11 @@
 //! not matter which ones a file system sends, nor whether some are lost.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::read::{Picture, directories, look, rests};
@@ -65,12 +65,22 @@ pub enum Seen {
 #[derive(Clone, Debug)]
 pub struct Watch {
     hints: Arc<Notify>,
+    asking: Asking,
 }
 
+/// Who waits for a look.
+type Asking = Arc<Mutex<Vec<oneshot::Sender<()>>>>;
+
 impl Watch {
-    /// Looks at the files now, as SIGHUP asks for. What has not changed is not told again.
-    pub fn reread(&self) {
+    /// Looks at the files now, as SIGHUP asks for. What has not changed is not told again. Ends
+    /// once the receiver has taken what was new, or there is no watch any more.
+    pub fn reread(&self) -> impl Future<Output = ()> + use<> {
+        let (looked, done) = oneshot::channel();
+        self.asking.lock().unwrap_or_else(PoisonError::into_inner).push(looked);
         self.hints.notify_one();
+        async move {
+            let _ = done.await;
+        }
     }
 }
 
@@ -79,8 +89,9 @@ impl Watch {
 pub fn watch(options: Options) -> (Watch, mpsc::Receiver<Seen>) {
     let hints = Arc::new(Notify::new());
     let (sender, receiver) = mpsc::channel(1);
-    let watch = Watch { hints: hints.clone() };
-    let eyes = Eyes { options, hints, armed: Vec::new(), watcher: None };
+    let watch = Watch { hints: hints.clone(), asking: Asking::default() };
+    let asking = watch.asking.clone();
+    let eyes = Eyes { options, hints, asking, armed: Vec::new(), watcher: None };
     tokio::spawn(eyes.follow(sender));
     (watch, receiver)
 }
@@ -90,6 +101,7 @@ type Directories = Vec<(PathBuf, Option<(u64, u64)>)>;
 struct Eyes {
     options: Options,
     hints: Arc<Notify>,
+    asking: Asking,
     /// What [`Eyes::watcher`] watches.
     armed: Directories,
     watcher: Option<RecommendedWatcher>,
@@ -101,6 +113,7 @@ impl Eyes {
         loop {
             // Armed before the look: what changes in between is a hint already.
             let complete = self.arm().await;
+            let asking = std::mem::take(&mut *self.asking());
             let seen = if last.is_none() && self.rests().await {
                 self.look().await
             } else {
@@ -111,6 +124,11 @@ impl Eyes {
                     return;
                 }
                 last = Some(seen);
+            }
+            if !asking.is_empty() {
+                // There is room for one, so room again means that it was taken.
+                let _room = sender.reserve().await;
+                asking.into_iter().for_each(|looked| _ = looked.send(()));
             }
             let every = self.options.every;
             let pause = if complete { every } else { every.min(EVERY_UNARMED) };
@@ -123,6 +141,10 @@ impl Eyes {
                 () = sender.closed() => return,
             }
         }
+    }
+
+    fn asking(&self) -> std::sync::MutexGuard<'_, Vec<oneshot::Sender<()>>> {
+        self.asking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn rests(&self) -> bool {

@@ -40,6 +40,8 @@ pub enum Format {
     Text,
     /// For machines: one JSON object a line.
     Json,
+    /// For systemd's journal, which stamps the lines itself: the level as a prefix such as `<4>`.
+    Journal,
 }
 
 impl FromStr for Format {
@@ -49,7 +51,11 @@ impl FromStr for Format {
         match text {
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
-            other => Err(format!("`{other}` is not a log format; expected `text` or `json`")),
+            "journal" => Ok(Self::Journal),
+            other => {
+                let expected = "expected `text`, `json` or `journal`";
+                Err(format!("`{other}` is not a log format; {expected}"))
+            }
         }
     }
 }
@@ -59,6 +65,7 @@ impl fmt::Display for Format {
         f.pad(match self {
             Self::Text => "text",
             Self::Json => "json",
+            Self::Journal => "journal",
         })
     }
 }
@@ -101,7 +108,14 @@ where
     let registry = tracing_subscriber::registry().with(filter);
     let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     match format {
-        Format::Text => Box::new(registry.with(layer.event_format(text::Text { now, colour }))),
+        Format::Text => {
+            let look = if colour { text::Look::Colour } else { text::Look::Plain };
+            Box::new(registry.with(layer.event_format(text::Text { now, look })))
+        }
+        Format::Journal => {
+            let look = text::Look::Journal;
+            Box::new(registry.with(layer.event_format(text::Text { now, look })))
+        }
         Format::Json => Box::new(
             registry
                 .with(layer.json().flatten_event(true).with_target(false).with_timer(Timer(now))),

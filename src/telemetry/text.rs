@@ -17,7 +17,19 @@ use super::Now;
 /// A field of more than one line, such as the report on a desired file, follows below, indented.
 pub(super) struct Text {
     pub(super) now: Now,
-    pub(super) colour: bool,
+    pub(super) look: Look,
+}
+
+/// Who reads the lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// A terminal.
+    Colour,
+    /// A file or a pipe.
+    Plain,
+    /// The journal, which has the time of its own and takes the level from a prefix such as `<4>`,
+    /// line by line.
+    Journal,
 }
 
 impl<S, N> FormatEvent<S, N> for Text
@@ -34,9 +46,15 @@ where
         let mut parts = Parts::default();
         event.record(&mut parts);
         let (dim, reset) = self.paint("\x1b[2m");
-        let (bright, _) = self.paint(hue(*event.metadata().level()));
-        let (now, level) = ((self.now)(), event.metadata().level());
-        write!(out, "{dim}{now}{reset} {bright}{level:>5}{reset} {}", parts.message)?;
+        let level = *event.metadata().level();
+        let (bright, _) = self.paint(hue(level));
+        let prefix = if self.look == Look::Journal { priority(level) } else { "" };
+        if self.look == Look::Journal {
+            write!(out, "{prefix}{}", parts.message)?;
+        } else {
+            let now = (self.now)();
+            write!(out, "{dim}{now}{reset} {bright}{level:>5}{reset} {}", parts.message)?;
+        }
         let fields = parts.fields();
         if !fields.is_empty() {
             write!(out, "  {dim}{fields}{reset}")?;
@@ -44,7 +62,7 @@ where
         writeln!(out)?;
         for block in &parts.blocks {
             for line in block.lines() {
-                writeln!(out, "    {}", plain(line))?;
+                writeln!(out, "{prefix}    {}", plain(line))?;
             }
         }
         Ok(())
@@ -53,7 +71,7 @@ where
 
 impl Text {
     fn paint(&self, code: &'static str) -> (&'static str, &'static str) {
-        if self.colour { (code, "\x1b[0m") } else { ("", "") }
+        if self.look == Look::Colour { (code, "\x1b[0m") } else { ("", "") }
     }
 }
 
@@ -65,6 +83,16 @@ const fn hue(level: Level) -> &'static str {
         Level::INFO => "\x1b[32m",
         Level::DEBUG => "\x1b[34m",
         Level::TRACE => "\x1b[35m",
+    }
+}
+
+/// The levels of syslog, as sd-daemon(3) has them before a line.
+const fn priority(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "<3>",
+        Level::WARN => "<4>",
+        Level::INFO => "<6>",
+        Level::DEBUG | Level::TRACE => "<7>",
     }
 }
 

@@ -2,18 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod canary;
 mod commands;
 mod crashes;
 mod daemon;
 mod disk;
 mod ear;
 mod files;
+mod guarded;
 mod harness;
 mod mass_stop;
 mod misbehaviour;
 mod pauses;
 mod rogue;
 mod secrets;
+mod supervised;
 mod system;
 mod teams;
 mod wall_clock;

@@ -64,3 +64,51 @@ limits:
     let state = contents(&world.scratch.path("state"));
     assert!(!state.contains("canary"), "{state}");
 }
+
+#[test]
+fn both_halves_are_taken_together() {
+    let world = World::with_secret("old", &["--deployments", "1"]);
+    world.desire("  w41b11c0: running\n");
+    let mut daemon = world.run();
+    daemon.converges(1);
+    // A new key whose secret is not there yet is not used, whatever the old pair is worth.
+    world.scratch.write("key", "new-key");
+    daemon.process.printed("the key is another one and its secret is not");
+    daemon.converges(1);
+    assert_eq!(daemon.view()["accounts"][0]["unauthorized"], false);
+    // The secret completes it; the server knows neither of them.
+    world.scratch.write("secret", "new-secret");
+    daemon.becomes("w41b11c0", "Unauthorized");
+    // Somebody who says that all is in place is believed.
+    world.scratch.write("key", "key");
+    world.scratch.write("secret", "old");
+    daemon.process.signal(rustix::process::Signal::HUP);
+    daemon.converges(1);
+}
+
+#[test]
+fn files_that_others_may_read_are_told_with_the_remedy() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new(&["--deployments", "1"]);
+    world.desire("  w41b11c0: running\n");
+    let chmod = |name: &str, mode: u32| {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(world.scratch.path(name), permissions).unwrap();
+        world.scratch.path(name).display().to_string()
+    };
+    let (key, secret) = (chmod("key", 0o644), chmod("secret", 0o400));
+    let checked = || {
+        let output = world.output(&["check"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        // Lines are folded to the width of a terminal.
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let told = checked();
+    assert!(told.contains(&format!("with mode 0644: chmod 0400 {key}")), "{told}");
+    assert!(!told.contains(&secret), "{told}");
+    let mut daemon = world.run();
+    daemon.process.printed(&format!("chmod 0400 {key}"));
+    chmod("key", 0o400);
+    assert!(!checked().contains("chmod"));
+}

@@ -18,6 +18,9 @@ pub(crate) struct Configuration {
     /// Where the status page, metrics and probes are served.
     #[schemars(regex(pattern = r":\d+$"))]
     pub(crate) listen: Option<String>,
+    /// A file in the format of Prometheus' exporter-toolkit, which says who may reach `listen`:
+    /// TLS, client certificates, passwords and headers; relative to this file.
+    pub(crate) web_config: Option<String>,
     /// By name; entries of the desired file name one with `account:`.
     pub(crate) accounts: Option<BTreeMap<Name, Account>>,
     /// The API's limits.
@@ -66,11 +69,14 @@ pub(crate) struct Account {
 /// Where a credential is kept.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase", deny_unknown_fields)]
+#[expect(clippy::enum_variant_names, reason = "the variants are the keys")]
 pub(crate) enum Credential {
     /// In this environment variable.
     Env(String),
     /// In this file.
     File(String),
+    /// In the file of this name that the supervisor passes: `LoadCredential=` of systemd.
+    Credential(String),
 }
 
 /// At most so many calls in any window.

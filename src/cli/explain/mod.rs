@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::daemon::{self, NoAnswer};
+use super::daemon::{self, NoAnswer, Place};
 use super::desired;
 use super::exit::{Exit, Failure};
 use super::global::{Global, Settable};
@@ -124,10 +124,10 @@ fn show(explanation: &Explanation, format: Format) -> Result<Exit, Failure> {
 /// What the running daemon knows; `None` where none runs, or it does not know the deployment.
 async fn ask(settings: &Settings, id: &DeploymentId) -> Result<Option<DeploymentView>, Failure> {
     let path = format!("/api/v1/deployments/{id}");
-    match daemon::get(&settings.listen, &path).await {
+    match daemon::get(&Place::of(settings), &path).await {
         Ok(view) => Ok(Some(view)),
         Err(NoAnswer::Unreachable(..) | NoAnswer::Refused(_, 404, _)) => Ok(None),
-        Err(error @ NoAnswer::Refused(..)) => Err(error.into()),
+        Err(error @ (NoAnswer::Refused(..) | NoAnswer::NoWay(_))) => Err(error.into()),
     }
 }
 

@@ -61,21 +61,24 @@ fn interval(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// When no daemon answers, or it does not know the deployment.
 pub async fn run(global: &Global, args: &StatusArgs) -> Result<Exit, Failure> {
-    let address = args.daemon.address(global)?;
+    let place = args.daemon.place(global)?;
     if args.probe {
-        return match daemon::get::<serde_json::Value>(&address, "/readyz?output=json").await {
+        return match daemon::get::<serde_json::Value>(&place, "/readyz?output=json").await {
             Ok(_) => Ok(Exit::Yes),
             Err(daemon::NoAnswer::Refused(_, 200, _)) => Ok(Exit::Yes),
+            Err(error @ daemon::NoAnswer::Refused(_, 401, _)) => Err(error.into()),
             Err(daemon::NoAnswer::Refused(..)) => Ok(Exit::No),
-            Err(error @ daemon::NoAnswer::Unreachable(..)) => Err(error.into()),
+            Err(error @ (daemon::NoAnswer::Unreachable(..) | daemon::NoAnswer::NoWay(_))) => {
+                Err(error.into())
+            }
         };
     }
-    let view: View = daemon::get(&address, FLEET).await?;
+    let view: View = daemon::get(&place, FLEET).await?;
     // What is not there is told at once, also to who watches.
     let one = args.id.as_deref().map(|id| known(&view, id)).transpose()?;
     if let Some(every) = args.watch {
         let id = args.id.as_deref();
-        return watch::run(watch::Watch { address: &address, id, every }, args.output, view).await;
+        return watch::run(watch::Watch { place: &place, id, every }, args.output, view).await;
     }
     let Some(one) = one else {
         fleet::show(&view, Look::Status, args.output)?;

@@ -25,7 +25,7 @@ use crate::lifecycle;
 /// What is watched.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Watch<'a> {
-    pub(super) address: &'a str,
+    pub(super) place: &'a daemon::Place,
     /// Only this deployment.
     pub(super) id: Option<&'a str>,
     /// How often the daemon is asked.
@@ -46,7 +46,7 @@ impl Watch<'_> {
     /// The next answer, when it is time to ask.
     async fn next(self) -> Result<View, NoAnswer> {
         tokio::time::sleep(self.every).await;
-        daemon::get(self.address, FLEET).await
+        daemon::get(self.place, FLEET).await
     }
 
     fn shows(self, one: &DeploymentView) -> bool {
@@ -248,7 +248,10 @@ async fn lines(watch: Watch<'_>, format: Format, mut view: View) -> Result<Exit,
         };
         if silent {
             silent = false;
-            output::aside(&style::note(&format!("the daemon at {} answers again", watch.address)));
+            output::aside(&style::note(&format!(
+                "the daemon at {} answers again",
+                watch.place.shown
+            )));
         }
     }
 }

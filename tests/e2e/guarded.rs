@@ -1,0 +1,296 @@
+//! The endpoint under a web configuration: TLS, certificates, passwords, and what strangers try.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::harness::{EVENKEEL, Process, World, now, wait};
+
+/// Of the password `correct horse`, at the least cost there is.
+const HASH: &str = "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e";
+
+/// Makes a key and a certificate for 127.0.0.1 by a CA of its own; the names of all files.
+fn certify(world: &World, name: &str) {
+    let script = format!(
+        "set -e; cd '{dir}'
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 \
+          -subj '/CN={name} CA' -keyout {name}-ca.key -out {name}-ca.pem
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj '/CN={name}' \
+          -keyout {name}.key -out {name}.csr
+        printf 'subjectAltName=IP:127.0.0.1\\nbasicConstraints=CA:FALSE\\n' > ext
+        openssl x509 -req -in {name}.csr -CA {name}-ca.pem -CAkey {name}-ca.key -CAcreateserial \
+          -days 30 -extfile ext -out {name}.pem
+        chmod 600 {name}.key",
+        dir = world.scratch.path("").display()
+    );
+    let made = Command::new("sh").args(["-c", &script]).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+}
+
+struct Guarded {
+    process: Process,
+    address: String,
+}
+
+fn start(world: &World, rules: &str) -> Guarded {
+    let path = world.scratch.write("web.yaml", rules);
+    let mut command = world.command(&["run"]);
+    let mut process = Process::start(command.env("EVENKEEL_WEB_CONFIG", path));
+    let address = process.printed("listening on ");
+    let address = address.trim_end_matches('/').to_owned();
+    Guarded { process, address }
+}
+
+/// As `evenkeel status` from elsewhere, with these flags: its exit code and all that it printed.
+fn status(world: &World, guarded: &Guarded, flags: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(EVENKEEL);
+    command.env_clear().args(["status", "--listen", &guarded.address]).args(flags);
+    let output = command.current_dir(world.scratch.path("")).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(text).unwrap())
+}
+
+/// Waits until it is told; the files are looked at when somebody comes.
+fn tells(guarded: &Guarded, what: &str, come: impl Fn()) {
+    wait(what, || {
+        come();
+        guarded.process.output().contains(what).then_some(())
+    });
+}
+
+#[test]
+fn certificates_are_asked_for_shown_and_replaced() {
+    let world = World::new(&["--deployments", "1"]);
+    world.desire("  w41b11c0: running\n");
+    certify(&world, "one");
+    certify(&world, "two");
+    let rules = |name: &str, more: &str| {
+        format!("tls_server_config:\n  cert_file: {name}.pem\n  key_file: {name}.key\n{more}")
+    };
+    let guarded = start(&world, &rules("one", "  min_version: TLS13\n"));
+    assert!(guarded.address.starts_with("https://"), "{}", guarded.address);
+    let asks = |guarded: &Guarded, ca: &str| status(&world, guarded, &["--ca-file", ca]);
+    wait("the fleet to be in sync", || asks(&guarded, "one-ca.pem").1.find("1 of 1 in sync"));
+    // Whom nobody trusts gets nothing, and a client is told why.
+    let (code, told) = asks(&guarded, "two-ca.pem");
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("certificate"), "{told}");
+    // On its own machine the daemon is asked without any of this.
+    let local = |arguments: &[&str]| {
+        let mut command = world.command(arguments);
+        command.env("EVENKEEL_WEB_CONFIG", world.scratch.path("web.yaml"));
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
+    };
+    local(&["status"]);
+    local(&["status", "--probe"]);
+    local(&["history"]);
+    local(&["plan"]);
+    // Other files are in force without a restart, and broken ones are not.
+    world.scratch.write("web.yaml", &rules("two", ""));
+    wait("the new certificate", || (asks(&guarded, "two-ca.pem").0 == Some(0)).then_some(()));
+    world.scratch.write("two.key", "no key");
+    tells(&guarded, "expected a private key in PEM", || drop(asks(&guarded, "two-ca.pem")));
+    assert_eq!(asks(&guarded, "two-ca.pem").0, Some(0));
+    let required = "  client_ca_file: one-ca.pem\n  client_auth_type: RequireAndVerifyClientCert\n";
+    world.scratch.write("web.yaml", &rules("one", required));
+    let speak = |more: &[&str]| {
+        let url = format!("{}/healthz", guarded.address);
+        let mut client = Command::new("openssl");
+        let host = url.trim_start_matches("https://").split('/').next().unwrap().to_owned();
+        client.args(["s_client", "-quiet", "-CAfile", "one-ca.pem", "-verify_return_error"]);
+        client.args(["-connect", &host]).args(more).current_dir(world.scratch.path(""));
+        let mut child = client
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let request = format!("GET /healthz HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        let _ = child.stdin.as_mut().unwrap().write_all(request.as_bytes());
+        String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+    };
+    let shown = ["-cert", "one.pem", "-key", "one.key"];
+    wait("the certificate to let in", || speak(&shown).starts_with("HTTP/1.1 200").then_some(()));
+    assert!(!speak(&[]).contains("HTTP/1.1"));
+    assert!(!speak(&["-cert", "two.pem", "-key", "one.key"]).contains("HTTP/1.1"));
+    assert_eq!(asks(&guarded, "one-ca.pem").0, Some(2));
+}
+
+/// One request, with or without a password; the head and the body of its answer, and how long that
+/// took.
+fn ask(address: &str, path: &str, login: Option<&str>) -> Option<(String, Duration)> {
+    let begin = now();
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let login = login.map(|login| format!("authorization: Basic {}\r\n", base64(login)));
+    let login = login.unwrap_or_default();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n{login}connection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    (!answer.is_empty()).then(|| (answer, now() - begin))
+}
+
+fn base64(text: &str) -> String {
+    const SIGNS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for piece in text.as_bytes().chunks(3) {
+        let bits = piece.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+        let bits = bits << (8 * (3 - piece.len()));
+        for place in 0..4 {
+            let sign = usize::try_from(bits >> (18 - 6 * place) & 63).unwrap();
+            out.push(if place <= piece.len() { char::from(SIGNS[sign]) } else { '=' });
+        }
+    }
+    out
+}
+
+#[test]
+fn a_password_lets_in_and_its_headers_come_along() {
+    let world = World::new(&["--deployments", "1"]);
+    world.desire("  w41b11c0: running\n");
+    let rules = format!(
+        "basic_auth_users:\n  alice: {HASH}\nhttp_server_config:\n  headers:\n    \
+         X-XSS-Protection: 1; mode=block\n"
+    );
+    let guarded = start(&world, &rules);
+    let address = guarded.address.trim_start_matches("http://").to_owned();
+    let code = |login: Option<&str>| {
+        let (answer, _) = ask(&address, "/healthz", login).unwrap();
+        assert!(answer.contains("x-xss-protection: 1; mode=block\r\n"), "{answer}");
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    assert_eq!(code(Some("alice:correct horse")), "200");
+    assert_eq!(code(Some("alice:wrong")), "401");
+    assert_eq!(code(Some("bob:correct horse")), "401");
+    assert_eq!(code(Some("alice:")), "401");
+    assert_eq!(code(None), "401");
+    let (answer, _) = ask(&address, "/metrics", None).unwrap();
+    assert!(answer.contains("www-authenticate: Basic realm=\"evenkeel\""), "{answer}");
+    assert!(!answer.contains("evenkeel_build_info"), "{answer}");
+    world.scratch.write("login", "alice:correct horse\n");
+    assert_ne!(status(&world, &guarded, &["--login-file", "login"]).0, Some(2));
+    let (code, told) = status(&world, &guarded, &[]);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("--login-file"), "{told}");
+    // A user who is taken out is out.
+    world.scratch.write("web.yaml", "basic_auth_users:\n  carol: nonsense\n");
+    tells(&guarded, "`carol`: this is no bcrypt hash", || drop(ask(&address, "/", None)));
+    assert!(!guarded.process.output().contains("nonsense"), "{}", guarded.process.output());
+    world.scratch.write("web.yaml", &rules.replace("alice", "carol"));
+    let inside =
+        |login: &str| ask(&address, "/healthz", Some(login)).unwrap().0.starts_with("HTTP/1.1 200");
+    wait("carol to be let in", || inside("carol:correct horse").then_some(()));
+    assert!(!inside("alice:correct horse"));
+}
+
+/// Strangers, until it is dropped.
+struct Siege {
+    over: Arc<AtomicBool>,
+    blows: Arc<AtomicU64>,
+    hands: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl Siege {
+    fn new(hands: usize, blow: impl Fn() + Send + Sync + 'static) -> Self {
+        let (over, blows) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let blow = Arc::new(blow);
+        let hand = |_| {
+            let (over, blows, blow) = (over.clone(), blows.clone(), blow.clone());
+            std::thread::spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    blow();
+                    blows.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        };
+        let hands = (0..hands).map(hand).collect();
+        Self { over, blows, hands }
+    }
+
+    /// Waits until so many more blows have fallen.
+    fn goes_on(&self, blows: u64) {
+        let goal = self.blows.load(Ordering::Relaxed) + blows;
+        wait("the siege to go on", || (self.blows.load(Ordering::Relaxed) >= goal).then_some(()));
+    }
+}
+
+impl Drop for Siege {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        for hand in self.hands.drain(..) {
+            let _ = hand.join();
+        }
+    }
+}
+
+/// While it lasts, a scraper is served within a second, and an edit becomes a stop or a start.
+fn withstands(world: &World, address: &str, siege: &Siege) {
+    for state in ["stopped", "running"] {
+        siege.goes_on(20);
+        let mut times = [(); 7].map(|()| {
+            let answer = ask(address, "/metrics", Some("alice:correct horse"));
+            let (answer, took) = answer.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            took
+        });
+        // The median: the machine that tests has other work.
+        times.sort();
+        assert!(times[3] < Duration::from_secs(1), "{times:?}");
+        let before = world.posts().len();
+        world.desire(&format!("  w41b11c0: {state}\n"));
+        wait("the edit to become a call", || (world.posts().len() > before).then_some(()));
+    }
+}
+
+#[test]
+fn strangers_do_not_keep_the_scraper_waiting() {
+    let world = World::new(&["--deployments", "1"]);
+    world.desire("  w41b11c0: running\n");
+    // At cost 10, as people have it: tens of milliseconds a wrong password.
+    let costly = HASH.replace("$04$", "$10$");
+    let rules = format!("basic_auth_users:\n  mallory: {costly}\n  alice: {HASH}\n");
+    let guarded = start(&world, &rules);
+    let address = guarded.address.trim_start_matches("http://").to_owned();
+    wait("alice to be let in", || {
+        let (answer, _) = ask(&address, "/metrics", Some("alice:correct horse"))?;
+        answer.contains("evenkeel_deployment_in_sync{deployment=\"w41b11c0\"} 1").then_some(())
+    });
+    // Passwords that are all different, so that nothing remembered helps.
+    let (to, count) = (address.clone(), AtomicU64::new(0));
+    let guesses = Siege::new(12, move || {
+        let guess = format!("mallory:{}", count.fetch_add(1, Ordering::Relaxed));
+        let answer = ask(&to, "/metrics", Some(&guess));
+        let refused = answer.is_none_or(|(answer, _)| {
+            answer.starts_with("HTTP/1.1 401") || answer.starts_with("HTTP/1.1 503")
+        });
+        assert!(refused);
+    });
+    withstands(&world, &address, &guesses);
+    drop(guesses);
+    // Connections that are opened and closed, that say nothing to the point, or never come to it.
+    let to = address.clone();
+    let garbage = Siege::new(4, move || {
+        if let Ok(mut stream) = TcpStream::connect(&to) {
+            let _ = stream.write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n");
+        }
+    });
+    withstands(&world, &address, &garbage);
+    drop(garbage);
+    let to = address.clone();
+    let slow = Siege::new(300, move || {
+        if let Ok(mut stream) = TcpStream::connect(&to) {
+            let _ = stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nx: ");
+            // A byte at a time, until the server has had enough.
+            while stream.write_all(b"x").is_ok() {
+                std::thread::park_timeout(Duration::from_millis(20));
+            }
+        }
+    });
+    slow.goes_on(300);
+    withstands(&world, &address, &slow);
+}
