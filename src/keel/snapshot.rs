@@ -171,7 +171,6 @@ impl History {
 
     /// The history as of one reading of the clocks, ready to be carried.
     pub fn compacted(&mut self, now: Now) -> Vec<Record> {
-        self.deployments.values_mut().for_each(|past| past.wishes.drop_ended(now.wall));
         self.prune(now.mono);
         if self.clock.is_some_and(|clock| clock.boot == now.boot && clock.mono <= now.mono) {
             self.clock = Some(now);

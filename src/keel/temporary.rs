@@ -112,11 +112,6 @@ impl Wishes {
         }
     }
 
-    pub(super) fn drop_ended(&mut self, wall: Wall) {
-        self.over.take_if(|wish| !wish.holds(wall));
-        self.suspend.take_if(|wish| !wish.holds(wall));
-    }
-
     pub(super) fn shift(&mut self, millis: i64) {
         for wish in [&mut self.over, &mut self.suspend].into_iter().flatten() {
             wish.at.mono = wish.at.mono.shifted(millis);

@@ -27,8 +27,8 @@ fn a_bad_file_changes_nothing_also_after_a_restart() {
     daemon.converges(1);
     assert!(daemon.view()["file"]["fault"].is_string());
     world.desire("  w41b11c0: running\n");
-    daemon.converges(1);
     wait("the fault to be mended", || daemon.view()["file"]["fault"].is_null().then_some(()));
+    daemon.converges(1);
     assert_eq!(world.posts(), ["stop w41b11c0 201", "start w41b11c0 201"]);
 }
 

@@ -77,16 +77,21 @@ impl Choose for Given<'_> {
 /// The most runs that making a history smaller may take.
 const SHRINKS: usize = 1000;
 
-/// Makes choices that fail smaller while they still do: fewer, and more of them the first.
-pub(crate) fn shrink(mut choices: Vec<usize>, fails: impl Fn(&[usize]) -> bool) -> Vec<usize> {
-    let mut runs = 0;
+/// Makes choices that fail smaller while they still do, and no later: cut short, then more of
+/// them the first, then fewer. `fails` says when, for those that do.
+pub(crate) fn shrink(
+    mut choices: Vec<usize>,
+    fails: impl Fn(&[usize]) -> Option<u64>,
+) -> Vec<usize> {
+    let (mut runs, mut latest) = (0, u64::MAX);
     let mut attempt = |choices: &mut Vec<usize>, smaller: Vec<usize>| {
         runs += 1;
-        let fails = runs <= SHRINKS && fails(&smaller);
-        if fails {
-            *choices = smaller;
+        let at = (runs <= SHRINKS).then(|| fails(&smaller)).flatten();
+        let fails = at.filter(|at| *at <= latest);
+        if let Some(at) = fails {
+            (*choices, latest) = (smaller, at);
         }
-        fails
+        fails.is_some()
     };
     let mut cut = choices.len() / 2;
     while cut > 0 {
@@ -107,14 +112,27 @@ pub(crate) fn shrink(mut choices: Vec<usize>, fails: impl Fn(&[usize]) -> bool) 
         }
         size /= 2;
     }
+    for parts in [2, 4, 8, 16, 32, 64, 128] {
+        let size = choices.len().div_ceil(parts);
+        for from in (0..parts).rev().map(|part| part * size) {
+            let mut fewer = choices.clone();
+            fewer.drain(from.min(choices.len())..choices.len().min(from + size));
+            if fewer.len() < choices.len() {
+                attempt(&mut choices, fewer);
+            }
+        }
+    }
     choices
 }
 
 #[test]
 fn shrinking_keeps_what_fails() {
-    let fails = |choices: &[usize]| choices.get(3) == Some(&7) && choices.contains(&5);
+    let fails = |choices: &[usize]| {
+        let fails = choices.get(3) == Some(&7) && choices.contains(&5);
+        fails.then_some(choices.len() as u64)
+    };
     let shrunk = shrink(vec![1, 2, 3, 7, 4, 4, 5, 6, 5, 8, 9], fails);
-    assert_eq!(shrunk, [0, 0, 0, 7, 0, 0, 5]);
+    assert_eq!(shrunk, [0, 0, 0, 7, 5]);
 }
 
 /// Enumerates every sequence of bounded choices, like counting in mixed radix.

@@ -66,9 +66,9 @@ fn on_all_cores(seeds: impl Iterator<Item = u64> + Send, stormy: u64) -> Figures
                 Ok(figures) => {
                     *sum.lock().unwrap() += Figures { cpu: cpu() - before, ..figures };
                 }
-                Err(fault) => {
-                    eprintln!("seed {seed}: {}; to be made small", fault.trim());
-                    let trace = run::smallest(seed, stormy, Lie::None).unwrap_or(fault);
+                Err(wrong) => {
+                    eprintln!("seed {seed}: {}; to be made small", wrong.fault);
+                    let trace = run::smallest(seed, stormy, Lie::None).unwrap_or(wrong);
                     panic!("seed {seed}; the smallest history that fails:\n{trace}")
                 }
             }
@@ -120,8 +120,8 @@ fn histories_beginning(fate: usize, lie: Lie) -> Result<Figures, String> {
             Ok(figures) => sum += figures,
             Err(_) => {
                 every.again();
-                let trace = run::live(Setup::exhaustive(lie), &mut every, true).err();
-                return Err(format!("history {every}:\n{}", trace.unwrap_or_default()));
+                let wrong = run::live(Setup::exhaustive(lie), &mut every, true).unwrap_err();
+                return Err(format!("history {every}:\n{wrong}"));
             }
         }
     }
@@ -169,7 +169,7 @@ fn every_lie_is_found() {
 #[test]
 fn a_failing_history_is_made_small() {
     let seed = (0..100).find(|seed| run::seed(*seed, HALF_DAY, Lie::NoLateness).is_err()).unwrap();
-    let trace = run::smallest(seed, HALF_DAY, Lie::NoLateness).unwrap();
-    assert!(trace.lines().count() < 400, "{trace}");
-    assert!(trace.ends_with("ms"), "{trace}");
+    let wrong = run::smallest(seed, HALF_DAY, Lie::NoLateness).unwrap();
+    assert!(wrong.trace.lines().count() < 400, "{wrong}");
+    assert!(wrong.fault.ends_with("ms"), "{wrong}");
 }

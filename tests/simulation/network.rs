@@ -7,7 +7,7 @@ use evenkeel::keel::call::{Answer, Body, Call, CallId, Method, Outcome};
 use evenkeel::keel::decision::Permit;
 use evenkeel::keel::reconciler::Event;
 use evenkeel::keel::time::Mono;
-use evenkeel::simulator::Reply;
+use evenkeel::simulator::{Delivery, Reply};
 
 use crate::fate::{Crash, Fate};
 use crate::generate::Choose;
@@ -74,7 +74,10 @@ impl<C: Choose> World<'_, C> {
                 outcome: cached,
             }));
         }
-        self.tell(|| format!("{call} ({id}) leaves"));
+        // What arrives at once is told as it arrives.
+        if call.method().acts() || fate.transit != Some(0) {
+            self.tell(|| format!("{call} ({id}) leaves"));
+        }
         self.oracle.left(id, &call, self.time, self.disk.holds(id))?;
         flight_left(self.flights.get_mut(&id), self.time);
         if let Some(transit) = fate.transit {
@@ -104,7 +107,11 @@ impl<C: Choose> World<'_, C> {
         let reply = self.service.handle(&wire::request(&call, id), now);
         let reply = self.lagging(&call, reply);
         let advice = Advice::of(&reply, self.server_clock(), self.chooser);
-        self.tell(|| format!("{call} ({id}) arrives: {} {:?}", reply.status, reply.delivery));
+        // And what is answered at once, as it is answered.
+        let smooth = (reply.status, fate.back, reply.delay) == (200, Some(0), Duration::ZERO);
+        if call.method().acts() || !smooth || over || reply.delivery != Delivery::Answered {
+            self.tell(|| format!("{call} ({id}) arrives: {} {:?}", reply.status, reply.delivery));
+        }
         if call.method().acts() {
             self.after_post(&call, reply.status);
         }

@@ -65,12 +65,35 @@ impl fmt::Display for Figures {
     }
 }
 
-/// Lives through a world; the fault is told with its trace if `traced`.
+/// What must not be.
+#[derive(Debug)]
+pub(crate) struct Wrong {
+    pub(crate) fault: String,
+    /// What happened until then, if that was traced.
+    pub(crate) trace: String,
+    /// When, in virtual milliseconds.
+    time: u64,
+}
+
+impl Wrong {
+    /// What the fault says, whatever its figures.
+    fn kind(&self) -> String {
+        self.fault.chars().filter(|letter| !letter.is_ascii_digit()).collect()
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n{}", self.trace, self.fault)
+    }
+}
+
+/// Lives through a world; what goes wrong has its trace if `traced`.
 pub(crate) fn live<C: Choose>(
     setup: Setup,
     chooser: &mut C,
     traced: bool,
-) -> Result<Figures, String> {
+) -> Result<Figures, Wrong> {
     let mut world = World::new(setup, chooser, traced);
     let lived = match world.setup.story {
         Story::Long => world.long(),
@@ -87,7 +110,7 @@ pub(crate) fn live<C: Choose>(
             posts: world.oracle.posts.len() as u64,
             faults: world.faults,
         }),
-        Err(fault) => Err(format!("{}\n{fault}", world.trace())),
+        Err(fault) => Err(Wrong { fault, trace: world.trace(), time: world.time }),
     }
 }
 
@@ -128,8 +151,8 @@ impl<C: Choose> World<'_, C> {
         }
     }
 
-    /// A stop is held. It is taken back, which is in force for a moment, but never kept; and then it
-    /// is asked for again: it is held as before.
+    /// A stop is held. It is taken back, which is in force for a moment, but never kept; and then
+    /// it is asked for again: it is held as before.
     fn taken_back(&mut self) -> Checked {
         for wanted in [Desired::Running, Desired::Stopped] {
             self.want_all(wanted);
@@ -269,39 +292,36 @@ impl<C: Choose> World<'_, C> {
 const SHORT: usize = 4;
 
 /// Lives through the troubles of a seed.
-pub(crate) fn seed(seed: u64, stormy: u64, lie: Lie) -> Result<Figures, String> {
+pub(crate) fn seed(seed: u64, stormy: u64, lie: Lie) -> Result<Figures, Wrong> {
     let mut chooser = Seeded::new(seed);
     let setup = Setup::seeded(&mut chooser, stormy, lie);
     live(setup, &mut chooser, false)
 }
 
 /// Lives through a crash loop.
-pub(crate) fn crash_loop(lie: Lie) -> Result<Figures, String> {
+pub(crate) fn crash_loop(lie: Lie) -> Result<Figures, Wrong> {
     live(Setup::crash_loop(lie), &mut Seeded::new(0), false)
 }
 
 /// Lives through a held change that is taken back.
-pub(crate) fn taken_back(lie: Lie) -> Result<Figures, String> {
+pub(crate) fn taken_back(lie: Lie) -> Result<Figures, Wrong> {
     live(Setup::taken_back(lie), &mut Seeded::new(0), false)
 }
 
 /// The smallest history that fails as a seed does, told as far as it goes.
-pub(crate) fn smallest(seed: u64, stormy: u64, lie: Lie) -> Option<String> {
+pub(crate) fn smallest(seed: u64, stormy: u64, lie: Lie) -> Option<Wrong> {
     let mut chooser = Seeded::new(seed);
     let setup = Setup::seeded(&mut chooser, stormy, lie);
-    let fault = kind(&live(setup, &mut chooser, false).err()?);
+    let kind = live(setup, &mut chooser, false).err()?.kind();
     let run = |choices: &[usize], traced| {
         let mut chooser = Given::new(choices);
         let setup = Setup::seeded(&mut chooser, stormy, lie);
         live(setup, &mut chooser, traced).err()
     };
-    let fails = |choices: &[usize]| run(choices, false).is_some_and(|other| kind(&other) == fault);
+    let fails = |choices: &[usize]| {
+        let wrong = run(choices, false).filter(|wrong| wrong.kind() == kind)?;
+        Some(wrong.time)
+    };
     let choices = shrink(chooser.dealt, fails);
     run(&choices, true)
-}
-
-/// What a fault says, whatever its figures: a history that is made smaller stays one of its kind.
-fn kind(fault: &str) -> String {
-    let said = fault.lines().last().unwrap_or_default();
-    said.chars().filter(|letter| !letter.is_ascii_digit()).collect()
 }

@@ -110,17 +110,19 @@ impl Said {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let view = self.view.lock().unwrap();
         let body = match path.split('?').next().unwrap_or_default() {
-            "/api/v1/deployments" => view.clone(),
-            "/api/v1/history" => json!({ "history": *self.history.lock().unwrap() }),
+            "/api/v1/deployments" => Some(view.clone()),
+            "/api/v1/history" => Some(json!({ "history": *self.history.lock().unwrap() })),
             path => {
                 let id = path.rsplit('/').next().unwrap_or_default();
                 let mut all = view["deployments"].as_array().unwrap().iter();
-                all.find(|one| one["id"] == id).unwrap().clone()
+                all.find(|one| one["id"] == id).cloned()
             }
         };
         drop(view);
-        let body = body.to_string();
-        let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json";
+        let status = if body.is_some() { "200 OK" } else { "404 Not Found" };
+        let body = body.unwrap_or_else(|| json!({ "error": "no such deployment" })).to_string();
+        let head =
+            format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-type: application/json");
         write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
     }
 }

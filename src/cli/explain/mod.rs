@@ -78,8 +78,9 @@ pub async fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
     if intent.is_none() && view.is_none() && acts.is_empty() {
         return Err(Failure::new(format!(
             "nothing is known of `{id}`: {} does not name it, and no start or stop of it is \
-             remembered",
-            settings.desired.display()
+             remembered{}",
+            settings.desired.display(),
+            file.meant(&id)
         ))
         .next("see that it is the id and not the name; `evenkeel status` shows both"));
     }
@@ -148,6 +149,13 @@ impl File {
         self.manifest.as_ref().ok()?.intents.get(id)
     }
 
+    /// The id that may have been meant, as the end of a sentence.
+    fn meant(&self, id: &DeploymentId) -> String {
+        let known = self.manifest.as_ref().map(|manifest| manifest.intents.keys());
+        let known: Vec<_> = known.into_iter().flatten().map(DeploymentId::as_str).collect();
+        did_you_mean(closest(id.as_str(), &known))
+    }
+
     fn account(&self, id: &DeploymentId) -> Option<&AccountId> {
         self.intent(id).map(|intent| &intent.account)
     }
@@ -166,12 +174,7 @@ impl File {
             vec![Link::new("file", format!("{name} as it is now, revision {revision}"))];
         match manifest.intents.get(id) {
             Some(intent) => links.extend(reckon(intent, at)),
-            None => {
-                let known: Vec<_> = manifest.intents.keys().map(DeploymentId::as_str).collect();
-                let meant = did_you_mean(closest(id.as_str(), &known));
-                let text = format!("the file does not name it: it is left as it is{meant}");
-                links.push(Link::new("rule", text));
-            }
+            None => links.push(Link::new("rule", "the file does not name it: it is left as it is")),
         }
         links
     }
