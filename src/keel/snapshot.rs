@@ -106,7 +106,7 @@ impl History {
             if let Some((action, at)) = past.waits {
                 out.push(Record::Line(Lined::Waits { at, deployment: id.clone(), action }));
             }
-            out.extend(past.wishes.carry(id));
+            out.extend(past.wishes.carry(id, self.clock.map(|clock| clock.wall)));
             // The history for people is bounded; the last act of each deployment is not lost to it.
             if let Some(last) = past.last_act.as_ref().filter(|last| last.id < oldest) {
                 out.push(Record::Past(last.clone()));

@@ -118,12 +118,18 @@ impl Wishes {
         }
     }
 
-    pub(super) fn carry(&self, deployment: &DeploymentId) -> impl Iterator<Item = Record> {
+    pub(super) fn carry(
+        &self,
+        deployment: &DeploymentId,
+        wall: Option<Wall>,
+    ) -> impl Iterator<Item = Record> {
+        // Memory keeps what is over: a compaction may fail, and then the ledger has it still.
+        let holds = move |wish: &&Temporary| wall.is_none_or(|wall| wish.holds(wall));
         let made = |wish: &Temporary| {
             let (deployment, wish) = (deployment.clone(), wish.clone());
             Record::Wish(Wished::Made { deployment, wish })
         };
-        [&self.over, &self.suspend].into_iter().flatten().map(made)
+        [&self.over, &self.suspend].into_iter().flatten().filter(holds).map(made)
     }
 }
 
