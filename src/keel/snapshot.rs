@@ -106,7 +106,7 @@ impl History {
             if let Some((action, at)) = past.waits {
                 out.push(Record::Line(Lined::Waits { at, deployment: id.clone(), action }));
             }
-            out.extend(past.wishes.carry(id, self.clock.map(|clock| clock.wall)));
+            out.extend(past.wishes.carry(id));
             // The history for people is bounded; the last act of each deployment is not lost to it.
             if let Some(last) = past.last_act.as_ref().filter(|last| last.id < oldest) {
                 out.push(Record::Past(last.clone()));
@@ -171,6 +171,7 @@ impl History {
 
     /// The history as of one reading of the clocks, ready to be carried.
     pub fn compacted(&mut self, now: Now) -> Vec<Record> {
+        self.deployments.values_mut().for_each(|past| past.wishes.drop_ended(now.wall));
         self.prune(now.mono);
         if self.clock.is_some_and(|clock| clock.boot == now.boot && clock.mono <= now.mono) {
             self.clock = Some(now);

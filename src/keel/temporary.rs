@@ -112,24 +112,23 @@ impl Wishes {
         }
     }
 
+    pub(super) fn drop_ended(&mut self, wall: Wall) {
+        self.over.take_if(|wish| !wish.holds(wall));
+        self.suspend.take_if(|wish| !wish.holds(wall));
+    }
+
     pub(super) fn shift(&mut self, millis: i64) {
         for wish in [&mut self.over, &mut self.suspend].into_iter().flatten() {
             wish.at.mono = wish.at.mono.shifted(millis);
         }
     }
 
-    pub(super) fn carry(
-        &self,
-        deployment: &DeploymentId,
-        wall: Option<Wall>,
-    ) -> impl Iterator<Item = Record> {
-        // Memory keeps what is over: a compaction may fail, and then the ledger has it still.
-        let holds = move |wish: &&Temporary| wall.is_none_or(|wall| wish.holds(wall));
+    pub(super) fn carry(&self, deployment: &DeploymentId) -> impl Iterator<Item = Record> {
         let made = |wish: &Temporary| {
             let (deployment, wish) = (deployment.clone(), wish.clone());
             Record::Wish(Wished::Made { deployment, wish })
         };
-        [&self.over, &self.suspend].into_iter().flatten().filter(holds).map(made)
+        [&self.over, &self.suspend].into_iter().flatten().map(made)
     }
 }
 

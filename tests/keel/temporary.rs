@@ -131,21 +131,6 @@ fn what_the_file_does_not_name_cannot_be_wished_for() {
     assert!(bench.keel.history().wishes(&id("a")).is_none(), "it ended when it left the file");
 }
 
-/// Found by the simulation: a compaction that failed had taken from memory what the ledger kept, so
-/// nobody ended it, and a wall clock that was set back brought it to life.
-#[test]
-fn what_is_over_is_remembered_for_as_long_as_the_ledger_may_have_it() {
-    let mut bench = bench(running());
-    bench.tell(wish("a", Want::Suspend, Some(HOUR)));
-    bench.watch("a", "running", 2 * HOUR);
-    let _failed = bench.keel.compacted(bench.now);
-    bench.edit("r2", &[]);
-    bench.now.wall = bench.now.wall.shifted(-5_400_000);
-    let mut bench = bench.restart(SECOND);
-    bench.edit("r3", &[("a", stopped())]);
-    assert_eq!(bench.watch("a", "running", SECOND), [STOP]);
-}
-
 #[test]
 fn a_sync_reads_at_once_and_within_the_budget() {
     let mut policy: Policy = singles();
