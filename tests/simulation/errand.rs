@@ -84,6 +84,12 @@ impl Errands {
         }
     }
 
+    /// The wall clock is set: what has ended by the old one may be remembered or not.
+    pub(crate) fn clock_set(&mut self) {
+        let ending = self.asked.iter().filter(|(_, one)| one.ends().next().is_some());
+        self.doubted.extend(ending.map(|(id, _)| id.clone()));
+    }
+
     /// A file is about to come into force: it ends what is asked for about those that it does not
     /// name.
     pub(crate) fn told(&mut self, file: &Manifest) {
