@@ -170,7 +170,7 @@ impl<L: Ledger> Controller<L> {
 
     fn next_turn(&self) -> Duration {
         let now = self.clock.now().mono;
-        let wake = self.keel.next_wake(now).map_or(TURN_MAX, |wake| wake.at.since(now));
+        let wake = self.keel.next_wake(now).map_or(self.turn_max, |wake| wake.at.since(now));
         let wake = if self.stuck.is_some() { STUCK_RETRY } else { wake };
         wake.min(self.turn_max)
     }

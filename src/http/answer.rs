@@ -32,6 +32,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// How faults are told where no target says so.
+    pub(super) fn of_path(path: &str) -> Self {
+        if path.starts_with("/api/") { Self::Json } else { Self::Text }
+    }
+
     const fn media_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; charset=utf-8",

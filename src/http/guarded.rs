@@ -51,13 +51,11 @@ async fn refusal(
 ) -> Option<Response<Body>> {
     let authorization = request.headers().get(AUTHORIZATION);
     // What changes something has a token of its own, which is in the same header.
-    let bearer = authorization.is_some_and(|value| {
-        value.as_bytes().get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
-    });
-    if bearer && admin::Target::of(request.uri().path()).is_some() {
+    let path = request.uri().path();
+    if authorization.and_then(admin::bearer).is_some() && admin::Target::of(path).is_some() {
         return None;
     }
-    let kind = if request.uri().path().starts_with("/api/") { Kind::Json } else { Kind::Text };
+    let kind = Kind::of_path(path);
     let refuse = |status, fault, header, value| {
         let reply = Reply::fault(kind, status, fault);
         let mut response = reply.into_response(*request.method() == Method::HEAD);

@@ -253,7 +253,7 @@ pub async fn route<B>(state: &State, request: &Request<B>) -> Response<Body> {
 }
 
 fn nothing(path: &str) -> Reply {
-    let kind = if path.starts_with("/api/") { Kind::Json } else { Kind::Text };
+    let kind = Kind::of_path(path);
     let paths = PATHS.join(if kind == Kind::Json { ", " } else { "\n" });
     let fault = format!("there is nothing at this path; there is:\n{paths}");
     Reply::fault(kind, StatusCode::NOT_FOUND, &fault)

@@ -240,8 +240,8 @@ impl Desk<'_> {
             Verdict::Open | Verdict::InFlight => Some(now),
             // The slots to keep go by the scope, which may be another one before that.
             Verdict::Until(at) => {
-                let end = self.history.wide_until(&member.intent.account, Method::Status);
-                Some(end.filter(|end| now < *end).map_or(at, |end| at.min(end)))
+                let end = self.history.wide_until(&member.intent.account, Method::Status, now);
+                Some(end.map_or(at, |end| at.min(end)))
             }
         }
     }

@@ -187,7 +187,7 @@ impl History {
             let past = self.deployments.get(id);
             look(past.and_then(|past| past.tallies.get(&method)), FOREVER);
         }
-        if let Some(end) = self.wide_until(&call.account, method).filter(|end| now < *end) {
+        if let Some(end) = self.wide_until(&call.account, method, now) {
             let past = self.accounts.get(&call.account);
             look(past.and_then(|past| past.tallies.get(&method)), end);
         }

@@ -49,15 +49,20 @@ impl History {
 
     /// Whether a method is counted over the whole account at `now`.
     pub fn is_wide(&self, account: &AccountId, method: Method, now: Mono) -> bool {
-        self.wide_until(account, method).is_some_and(|end| now < end)
+        self.wide_until(account, method, now).is_some()
     }
 
-    /// Until when a method is counted over the whole account, if it is.
-    pub(super) fn wide_until(&self, account: &AccountId, method: Method) -> Option<Mono> {
+    /// Until when a method is counted over the whole account, if it is at `now`.
+    pub(super) fn wide_until(
+        &self,
+        account: &AccountId,
+        method: Method,
+        now: Mono,
+    ) -> Option<Mono> {
         match (method, self.policy.limits.scope) {
             (Method::List, _) | (_, ScopeMode::Account) => Some(FOREVER),
             (_, ScopeMode::Deployment) => None,
-            (_, ScopeMode::Auto) => self.widened(account, method),
+            (_, ScopeMode::Auto) => self.widened(account, method).filter(|end| now < *end),
         }
     }
 }

@@ -204,11 +204,14 @@ fn unknown() -> Response<answer::Body> {
 
 /// Whether a request has the token. How long that takes tells nothing but the token's length.
 fn bears(headers: &HeaderMap, token: &SecretString) -> bool {
-    let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
-    let scheme = b"bearer ";
-    let (head, given) = given.split_at(given.len().min(scheme.len()));
-    head.eq_ignore_ascii_case(scheme)
-        && bool::from(given.trim_ascii().ct_eq(token.expose_secret().as_bytes()))
+    let given = headers.get(AUTHORIZATION).and_then(bearer);
+    given.is_some_and(|given| given.ct_eq(token.expose_secret().as_bytes()).into())
+}
+
+/// What an `Authorization` bears, if its scheme is that.
+pub(super) fn bearer(authorization: &HeaderValue) -> Option<&[u8]> {
+    let (scheme, given) = authorization.as_bytes().split_at_checked(b"bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| given.trim_ascii())
 }
 
 fn with(
