@@ -246,8 +246,8 @@ impl<L: Ledger> Controller<L> {
             }
         }
         if self.stuck.is_none() && self.ledger.wants_compaction() {
-            let snapshot = self.keel.compacted(self.clock.now());
-            match self.ledger.compact(&snapshot) {
+            let ledger = &mut self.ledger;
+            match self.keel.compact(self.clock.now(), |snapshot| ledger.compact(snapshot)) {
                 // The old file is whole and goes on.
                 Ok(()) => (),
                 Err(fault) if fault.is_stuck() => (),

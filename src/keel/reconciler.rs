@@ -233,9 +233,16 @@ impl Reconciler {
         self.history.past().iter().rev()
     }
 
-    /// The fewest records that add up to the present history: for compaction.
-    pub fn compacted(&mut self, now: Now) -> Vec<Record> {
-        self.history.compacted(now)
+    /// See [`History::compact`].
+    ///
+    /// # Errors
+    /// What `write` says.
+    pub fn compact<E>(
+        &mut self,
+        now: Now,
+        write: impl FnOnce(&[Record]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.history.compact(now, write)
     }
 
     /// Calls under way.

@@ -251,12 +251,16 @@ impl<'a, C: Choose> World<'a, C> {
     pub(crate) fn compact(&mut self) {
         let now = self.clocks.now(self.time);
         let (Some(keel), Some(ledger)) = (&mut self.keel, &mut self.ledger) else { return };
-        match ledger.compact(&keel.compacted(now)) {
-            Ok(()) => self.disk.compacted(self.clocks.wall_error),
+        match keel.compact(now, |snapshot| ledger.compact(snapshot)) {
+            Ok(()) => {
+                self.disk.compacted(self.clocks.wall_error);
+                self.oracle.errands.compacted(now.wall, true);
+            }
             // The old file is whole and goes on.
             Err(fault) if fault.is_stuck() => (),
             Err(fault) => {
                 self.disk.compacted(self.clocks.wall_error);
+                self.oracle.errands.compacted(now.wall, false);
                 self.breaks(&fault);
             }
         }
