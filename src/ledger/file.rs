@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, Open
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::codec::Recovery;
 use super::disk::{Aside, Disk, NotReplaced};
@@ -124,7 +125,8 @@ impl Disk for Directory {
 
     fn random(&mut self) -> io::Result<u32> {
         let mut bytes = [0; 4];
-        File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+        // Not from a device file, which a bare root directory may lack.
+        getrandom(&mut bytes[..], GetRandomFlags::empty())?;
         Ok(u32::from_ne_bytes(bytes))
     }
 
