@@ -98,6 +98,33 @@ pub struct Controller<L> {
     pub turn_max: Duration,
 }
 
+/// The answer to a call under way, given to the loop however the task that waits for it ends.
+struct Owed {
+    id: CallId,
+    answer: Option<Answer>,
+    outbox: mpsc::UnboundedSender<Command>,
+}
+
+impl Owed {
+    fn settle(mut self, answer: Answer) {
+        self.answer = Some(answer);
+    }
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        let answer = self.answer.take().unwrap_or_else(|| Answer {
+            id: self.id,
+            took: Duration::ZERO,
+            outcome: Outcome::Unanswered(
+                "a defect of evenkeel; what was printed beside the log says where".into(),
+            ),
+        });
+        // A loop that has ended counts the call as unanswered when it starts again.
+        let _ = self.outbox.send(Command::Event(Event::Answered(answer)));
+    }
+}
+
 /// Why a loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -281,17 +308,16 @@ impl<L: Ledger> Controller<L> {
     fn send(&self, permit: Permit) {
         let (outbox, clock) = (self.outbox.clone(), self.clock.clone());
         let client = self.access.get(&permit.call.account).map(|access| access.client.clone());
+        let owed = Owed { id: permit.id, answer: None, outbox };
         tokio::spawn(async move {
-            let answer = match client {
+            owed.settle(match client {
                 Some(client) => client.send(permit, &clock).await,
                 None => Answer {
                     id: permit.id,
                     took: Duration::ZERO,
                     outcome: Outcome::NeverLeft("the account is not configured".into()),
                 },
-            };
-            // A loop that has ended counts the call as unanswered when it starts again.
-            let _ = outbox.send(Command::Event(Event::Answered(answer)));
+            });
         });
     }
 
