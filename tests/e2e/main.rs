@@ -16,6 +16,7 @@ mod misbehaviour;
 mod pauses;
 mod rogue;
 mod secrets;
+mod siege;
 mod supervised;
 mod system;
 mod teams;
