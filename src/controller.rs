@@ -20,6 +20,8 @@ use crate::ledger::{Fault, Ledger, Refused};
 use crate::metrics::Metrics;
 use crate::notification::Inlet;
 use crate::telemetry;
+#[cfg(feature = "otlp")]
+use crate::traces::Traces;
 
 /// The longest sleep. Sleeps do not count a suspended machine's time, so after a resume this is how
 /// long it takes to notice; `/healthz` allows a minute.
@@ -80,6 +82,9 @@ pub struct Controller<L> {
     pub metrics: Arc<Metrics>,
     /// Where word is sent from, if anybody is to be told.
     pub word: Option<Inlet>,
+    /// Where traces are made, if anybody is to have them.
+    #[cfg(feature = "otlp")]
+    pub traces: Option<Traces>,
     /// Shows that the loop turns.
     pub heartbeat: Heartbeat,
     /// Tells those who look that there is something new to see.
@@ -284,10 +289,14 @@ impl<L: Ledger> Controller<L> {
         Ok(())
     }
 
-    fn tell(&self, notices: &[Notice]) {
+    fn tell(&mut self, notices: &[Notice]) {
         for notice in notices {
             self.metrics.count(notice);
             telemetry::tell(notice);
+            #[cfg(feature = "otlp")]
+            if let Some(traces) = &mut self.traces {
+                traces.tell(notice, self.clock.now().wall);
+            }
             if let Some(word) = &self.word {
                 word.tell(notice, self.clock.now().wall, |id| self.keel.name_of(id).cloned());
             }

@@ -14,6 +14,8 @@ pub mod outbound;
 pub mod serve;
 pub mod simulator;
 pub mod telemetry;
+#[cfg(feature = "otlp")]
+pub mod traces;
 pub mod web;
 pub mod yaml;
 

@@ -23,6 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("ledger", &["keel", "crash"]),
     ("metrics", &["keel"]),
     ("telemetry", &["keel"]),
+    ("traces", &["keel", "outbound"]),
     // Signatures carry the time; a lapse of it ends what is worth sending.
     ("notification", &["keel", "clock", "outbound"]),
     // Its file is read like the others, and its door is one of the server's.
@@ -50,6 +51,7 @@ const ADAPTERS: &[&str] = &[
     "ledger",
     "metrics",
     "telemetry",
+    "traces",
     "notification",
     "web",
     "http",
@@ -67,6 +69,7 @@ const JOINED: &[&str] = &[
     "ledger",
     "metrics",
     "telemetry",
+    "traces",
     "notification",
     "http",
     "config",
@@ -85,6 +88,7 @@ const ALL: &[&str] = &[
     "ledger",
     "metrics",
     "telemetry",
+    "traces",
     "notification",
     "web",
     "http",

@@ -66,6 +66,10 @@ pub async fn run(global: &Global, args: RunArgs) -> Result<Exit, Failure> {
         if let Some(word) = word {
             word.close(GOODBYE_MAX).await;
         }
+        #[cfg(feature = "otlp")]
+        if let Some(traces) = controller.traces.take() {
+            traces.close(GOODBYE_MAX).await;
+        }
     };
     tokio::join!(http.shutdown(), goodbye);
     signals.abort();

@@ -29,6 +29,8 @@ use crate::keel::reconciler::{Event, Reconciler, Replay};
 use crate::ledger::{self, FileLedger, Torn};
 use crate::metrics::{self, Metrics};
 use crate::notification::Desk;
+#[cfg(feature = "otlp")]
+use crate::traces::{self, Traces};
 use crate::web::Live;
 
 /// Questions of the HTTP endpoint that may wait for the loop.
@@ -147,6 +149,8 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
         access,
         metrics,
         word: inlet,
+        #[cfg(feature = "otlp")]
+        traces: traces(serve)?,
         heartbeat,
         changes,
         inbox,
@@ -159,6 +163,14 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
     controller.commit(first).map_err(ledger_failed)?;
     let desired = Desired::follow(settings, clock, outbox.clone(), controller.metrics.clone());
     Ok(Daemon { controller, desired, outbox, http: endpoint, word })
+}
+
+/// Who asks for a plan leaves no traces.
+#[cfg(feature = "otlp")]
+fn traces(stay: bool) -> Result<Option<Traces>, Failure> {
+    let open = || traces::open(env!("CARGO_PKG_VERSION"));
+    let opened = if stay { open() } else { Ok(None) };
+    opened.map_err(|error| Failure::because("cannot send traces", error))
 }
 
 fn warn_of(torn: &Torn) {

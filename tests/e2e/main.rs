@@ -20,6 +20,8 @@ mod siege;
 mod supervised;
 mod system;
 mod teams;
+#[cfg(feature = "otlp")]
+mod traces;
 mod wall_clock;
 mod wishes;
 mod word;
