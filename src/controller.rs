@@ -15,6 +15,8 @@ use crate::keel::decision::{Decision, Effect, Permit, Released};
 use crate::keel::deployment::AccountId;
 use crate::keel::notice::{Notice, chain};
 use crate::keel::reconciler::{Event, Reconciler};
+use crate::keel::temporary::Errand;
+use crate::keel::time::Now;
 use crate::keel::view::PastView;
 use crate::ledger::{Fault, Ledger, Refused};
 use crate::metrics::Metrics;
@@ -67,11 +69,11 @@ pub struct Access {
 
 /// The daemon's heart.
 #[derive(Debug)]
-pub struct Controller<L> {
+pub struct Controller {
     /// Decides.
     pub keel: Reconciler,
     /// Remembers.
-    pub ledger: L,
+    pub ledger: Box<dyn Ledger>,
     /// The time.
     pub clock: Clock,
     /// The way out, by account.
@@ -107,7 +109,7 @@ pub enum Ended {
     Done,
 }
 
-impl<L: Ledger> Controller<L> {
+impl Controller {
     /// Turns until it is told to stop, or until `done`, which is asked after each turn, says so.
     ///
     /// # Errors
@@ -138,10 +140,12 @@ impl<L: Ledger> Controller<L> {
             }
             if deadline.is_some_and(|at| at <= now || self.keel.in_flight() == 0) {
                 self.ledger.sync()?;
+                self.ledger.hand_over();
                 return Ok(Ended::Stopped);
             }
             if deadline.is_none() && enough {
                 self.ledger.sync()?;
+                self.ledger.hand_over();
                 return Ok(Ended::Done);
             }
         }
@@ -176,7 +180,10 @@ impl<L: Ledger> Controller<L> {
     }
 
     /// Takes a command and those that wait behind it, as one commit. True if it was told to stop.
-    fn take(&mut self, command: Command) -> Result<bool, Fault> {
+    ///
+    /// # Errors
+    /// As [`Controller::run`].
+    pub fn take(&mut self, command: Command) -> Result<bool, Fault> {
         let (mut decision, mut stop, mut taken) = (Decision::default(), false, 0);
         let mut next = Some(command);
         while let Some(command) = next {
@@ -241,6 +248,13 @@ impl<L: Ledger> Controller<L> {
             }
         }
         if self.stuck.is_none() {
+            match self.ledger.attend() {
+                Ok(()) => (),
+                Err(fault) if fault.is_stuck() => self.withhold(&fault, Vec::new())?,
+                Err(fault) => return Err(fault),
+            }
+        }
+        if self.stuck.is_none() {
             for accepted in self.accepting.drain(..) {
                 let _ = accepted.send(());
             }
@@ -257,7 +271,8 @@ impl<L: Ledger> Controller<L> {
         Ok(())
     }
 
-    fn tell(&self, notices: &[Notice]) {
+    /// Tells the log, the counters, people and whoever looks.
+    pub fn tell(&self, notices: &[Notice]) {
         for notice in notices {
             self.metrics.count(notice);
             telemetry::tell(notice);
@@ -329,29 +344,34 @@ impl<L: Ledger> Controller<L> {
     }
 
     fn reply(&mut self, query: Query) -> Result<(), Fault> {
-        match query {
-            Query::View(reply) => {
-                let _ = reply.send(Arc::new(self.keel.view(self.clock.now())));
-            }
-            Query::History(reply) => {
-                let _ = reply.send(self.keel.past().map(PastView::from).collect());
-            }
-            Query::Overview(reply) => {
-                let _ = reply.send(self.keel.overview(self.clock.now()));
-            }
-            Query::Reckoning(deployment, reply) => {
-                let _ = reply.send(self.keel.reckoning(&deployment, self.clock.now()));
-            }
-            Query::Timelines(deployments, days, reply) => {
-                let span = i64::from(days).saturating_mul(DAY_MILLIS);
-                let from = self.clock.now().wall.shifted(-span);
-                let _ = reply.send(self.keel.timelines(&deployments, from));
-            }
-            Query::Errand(errand, accepted) => {
-                self.handle(Event::Errand(errand))?;
-                self.accepting.push(accepted);
-            }
+        if let Some((errand, accepted)) = show(&self.keel, query, self.clock.now()) {
+            self.handle(Event::Errand(errand))?;
+            self.accepting.push(accepted);
         }
         Ok(())
     }
+}
+
+/// Answers what only asks; gives back what is to be done.
+pub fn show(keel: &Reconciler, query: Query, now: Now) -> Option<(Errand, oneshot::Sender<()>)> {
+    match query {
+        Query::View(reply) => {
+            let _ = reply.send(Arc::new(keel.view(now)));
+        }
+        Query::History(reply) => {
+            let _ = reply.send(keel.past().map(PastView::from).collect());
+        }
+        Query::Overview(reply) => {
+            let _ = reply.send(keel.overview(now));
+        }
+        Query::Reckoning(deployment, reply) => {
+            let _ = reply.send(keel.reckoning(&deployment, now));
+        }
+        Query::Timelines(deployments, days, reply) => {
+            let span = i64::from(days).saturating_mul(DAY_MILLIS);
+            let _ = reply.send(keel.timelines(&deployments, now.wall.shifted(-span)));
+        }
+        Query::Errand(errand, accepted) => return Some((errand, accepted)),
+    }
+    None
 }

@@ -21,5 +21,6 @@ pub mod config;
 pub mod controller;
 pub mod desired;
 pub mod lifecycle;
+pub mod standby;
 
 pub mod cli;

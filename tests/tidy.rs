@@ -20,7 +20,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("manifest", &["keel", "yaml"]),
     // A permit's deadline is checked last thing before the socket, so the clock goes along.
     ("api", &["keel", "clock", "crash", "outbound"]),
-    ("ledger", &["keel", "crash"]),
+    // One that machines share is behind a server.
+    ("ledger", &["keel", "crash", "outbound"]),
     ("metrics", &["keel"]),
     ("telemetry", &["keel"]),
     // Signatures carry the time; a lapse of it ends what is worth sending.
@@ -35,6 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("controller", JOINED),
     ("desired", JOINED),
     ("lifecycle", JOINED),
+    ("standby", JOINED),
     ("cli", ALL),
 ];
 
@@ -93,6 +95,7 @@ const ALL: &[&str] = &[
     "controller",
     "desired",
     "lifecycle",
+    "standby",
 ];
 
 const LINES_MAX: usize = 400;

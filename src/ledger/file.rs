@@ -123,9 +123,7 @@ impl Disk for Directory {
     }
 
     fn random(&mut self) -> io::Result<u32> {
-        let mut bytes = [0; 4];
-        File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-        Ok(u32::from_ne_bytes(bytes))
+        random()
     }
 
     fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
@@ -191,6 +189,13 @@ impl Disk for Directory {
         }
         Err(io::ErrorKind::AlreadyExists.into())
     }
+}
+
+/// A number that no other ledger, and no other process, has.
+pub(super) fn random() -> io::Result<u32> {
+    let mut bytes = [0; 4];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(u32::from_ne_bytes(bytes))
 }
 
 /// For reading and writing by this user alone. A link is refused: compaction would replace the
