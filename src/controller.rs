@@ -1,10 +1,16 @@
 //! The loop: select, handle, commit, do. One owner of all state; answers come back as events.
 
+mod owed;
+mod queries;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+
+use owed::Owed;
+pub use queries::show;
 
 use crate::api::{self, Advice, Rotation};
 use crate::clock::Clock;
@@ -15,7 +21,6 @@ use crate::keel::decision::{Decision, Effect, Permit, Released};
 use crate::keel::deployment::AccountId;
 use crate::keel::notice::{Notice, chain};
 use crate::keel::reconciler::{Event, Reconciler};
-use crate::keel::view::PastView;
 use crate::ledger::{Fault, Ledger, Refused};
 use crate::metrics::Metrics;
 use crate::notification::Inlet;
@@ -38,8 +43,6 @@ const DRAIN_MAX: Duration = Duration::from_secs(10);
 
 /// Events taken into one commit: enough for every answer of a full `observe.concurrency`.
 const BATCH_MAX: usize = 256;
-
-const DAY_MILLIS: i64 = 24 * 3_600_000;
 
 /// What a caller may ask of the loop from outside.
 #[derive(Debug)]
@@ -69,11 +72,11 @@ pub struct Access {
 
 /// The daemon's heart.
 #[derive(Debug)]
-pub struct Controller<L> {
+pub struct Controller {
     /// Decides.
     pub keel: Reconciler,
     /// Remembers.
-    pub ledger: L,
+    pub ledger: Box<dyn Ledger>,
     /// The time.
     pub clock: Clock,
     /// The way out, by account.
@@ -103,33 +106,6 @@ pub struct Controller<L> {
     pub turn_max: Duration,
 }
 
-/// The answer to a call under way, given to the loop however the task that waits for it ends.
-struct Owed {
-    id: CallId,
-    answer: Option<Answer>,
-    outbox: mpsc::UnboundedSender<Command>,
-}
-
-impl Owed {
-    fn settle(mut self, answer: Answer) {
-        self.answer = Some(answer);
-    }
-}
-
-impl Drop for Owed {
-    fn drop(&mut self) {
-        let answer = self.answer.take().unwrap_or_else(|| Answer {
-            id: self.id,
-            took: Duration::ZERO,
-            outcome: Outcome::Unanswered(
-                "a defect of evenkeel; what was printed beside the log says where".into(),
-            ),
-        });
-        // A loop that has ended counts the call as unanswered when it starts again.
-        let _ = self.outbox.send(Command::Event(Event::Answered(answer)));
-    }
-}
-
 /// Why a loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -139,7 +115,7 @@ pub enum Ended {
     Done,
 }
 
-impl<L: Ledger> Controller<L> {
+impl Controller {
     /// Turns until it is told to stop, or until `done`, which is asked after each turn, says so.
     ///
     /// # Errors
@@ -170,10 +146,12 @@ impl<L: Ledger> Controller<L> {
             }
             if deadline.is_some_and(|at| at <= now || self.keel.in_flight() == 0) {
                 self.ledger.sync()?;
+                self.ledger.hand_over();
                 return Ok(Ended::Stopped);
             }
             if deadline.is_none() && enough {
                 self.ledger.sync()?;
+                self.ledger.hand_over();
                 return Ok(Ended::Done);
             }
         }
@@ -208,7 +186,10 @@ impl<L: Ledger> Controller<L> {
     }
 
     /// Takes a command and those that wait behind it, as one commit. True if it was told to stop.
-    fn take(&mut self, command: Command) -> Result<bool, Fault> {
+    ///
+    /// # Errors
+    /// As [`Controller::run`].
+    pub fn take(&mut self, command: Command) -> Result<bool, Fault> {
         let (mut decision, mut stop, mut taken) = (Decision::default(), false, 0);
         let mut next = Some(command);
         while let Some(command) = next {
@@ -273,6 +254,13 @@ impl<L: Ledger> Controller<L> {
             }
         }
         if self.stuck.is_none() {
+            match self.ledger.attend() {
+                Ok(()) => (),
+                Err(fault) if fault.is_stuck() => self.withhold(&fault, Vec::new())?,
+                Err(fault) => return Err(fault),
+            }
+        }
+        if self.stuck.is_none() {
             for accepted in self.accepting.drain(..) {
                 let _ = accepted.send(());
             }
@@ -289,7 +277,8 @@ impl<L: Ledger> Controller<L> {
         Ok(())
     }
 
-    fn tell(&mut self, notices: &[Notice]) {
+    /// Tells the log, the counters, people and whoever looks.
+    pub fn tell(&mut self, notices: &[Notice]) {
         for notice in notices {
             self.metrics.count(notice);
             telemetry::tell(notice);
@@ -317,7 +306,7 @@ impl<L: Ledger> Controller<L> {
     fn send(&self, permit: Permit) {
         let (outbox, clock) = (self.outbox.clone(), self.clock.clone());
         let client = self.access.get(&permit.call.account).map(|access| access.client.clone());
-        let owed = Owed { id: permit.id, answer: None, outbox };
+        let owed = Owed::new(permit.id, outbox);
         tokio::spawn(async move {
             owed.settle(match client {
                 Some(client) => client.send(permit, &clock).await,
@@ -364,28 +353,9 @@ impl<L: Ledger> Controller<L> {
     }
 
     fn reply(&mut self, query: Query) -> Result<(), Fault> {
-        match query {
-            Query::View(reply) => {
-                let _ = reply.send(Arc::new(self.keel.view(self.clock.now())));
-            }
-            Query::History(reply) => {
-                let _ = reply.send(self.keel.past().map(PastView::from).collect());
-            }
-            Query::Overview(reply) => {
-                let _ = reply.send(self.keel.overview(self.clock.now()));
-            }
-            Query::Reckoning(deployment, reply) => {
-                let _ = reply.send(self.keel.reckoning(&deployment, self.clock.now()));
-            }
-            Query::Timelines(deployments, days, reply) => {
-                let span = i64::from(days).saturating_mul(DAY_MILLIS);
-                let from = self.clock.now().wall.shifted(-span);
-                let _ = reply.send(self.keel.timelines(&deployments, from));
-            }
-            Query::Errand(errand, accepted) => {
-                self.handle(Event::Errand(errand))?;
-                self.accepting.push(accepted);
-            }
+        if let Some((errand, accepted)) = show(&self.keel, query, self.clock.now()) {
+            self.handle(Event::Errand(errand))?;
+            self.accepting.push(accepted);
         }
         Ok(())
     }

@@ -23,5 +23,6 @@ pub mod config;
 pub mod controller;
 pub mod desired;
 pub mod lifecycle;
+pub mod standby;
 
 pub mod cli;

@@ -20,7 +20,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("manifest", &["keel", "yaml"]),
     // A permit's deadline is checked last thing before the socket, so the clock goes along.
     ("api", &["keel", "clock", "crash", "outbound"]),
-    ("ledger", &["keel", "crash"]),
+    // One that machines share is behind a server.
+    ("ledger", &["keel", "crash", "outbound"]),
     ("metrics", &["keel"]),
     ("telemetry", &["keel"]),
     ("traces", &["keel", "outbound"]),
@@ -36,6 +37,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("controller", JOINED),
     ("desired", JOINED),
     ("lifecycle", JOINED),
+    ("standby", JOINED),
     ("cli", ALL),
 ];
 
@@ -97,6 +99,7 @@ const ALL: &[&str] = &[
     "controller",
     "desired",
     "lifecycle",
+    "standby",
 ];
 
 const LINES_MAX: usize = 400;

@@ -124,10 +124,7 @@ impl Disk for Directory {
     }
 
     fn random(&mut self) -> io::Result<u32> {
-        let mut bytes = [0; 4];
-        // Not from a device file, which a bare root directory may lack.
-        getrandom(&mut bytes[..], GetRandomFlags::empty())?;
-        Ok(u32::from_ne_bytes(bytes))
+        random()
     }
 
     fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
@@ -193,6 +190,14 @@ impl Disk for Directory {
         }
         Err(io::ErrorKind::AlreadyExists.into())
     }
+}
+
+/// A number that no other ledger, and no other process, has.
+pub(super) fn random() -> io::Result<u32> {
+    let mut bytes = [0; 4];
+    // Not from a device file, which a bare root directory may lack.
+    getrandom(&mut bytes[..], GetRandomFlags::empty())?;
+    Ok(u32::from_ne_bytes(bytes))
 }
 
 /// For reading and writing by this user alone. A link is refused: compaction would replace the

@@ -102,6 +102,7 @@ impl Traces {
             }
             Notice::Left { deployment } => drop(self.under_way.remove(deployment)),
             Notice::Recovered { .. }
+            | Notice::Leads { .. }
             | Notice::ManifestAccepted { .. }
             | Notice::ManifestRefused { .. }
             | Notice::ManifestMended { .. }

@@ -4,10 +4,14 @@
 
 mod canary;
 mod commands;
+#[path = "../shared_ledger/conformance.rs"]
+mod conformance;
 mod crashes;
 mod daemon;
 mod disk;
 mod ear;
+mod etcd;
+mod failover;
 mod files;
 mod guarded;
 mod harness;

@@ -231,7 +231,7 @@ impl<'a, C: Choose> World<'a, C> {
         records.iter().for_each(|record| history.apply(record));
         self.desired.unread();
         self.oracle.restarted(self.time);
-        let replay = Replay { fresh: records.is_empty(), torn };
+        let replay = Replay { fresh: records.is_empty(), torn, ago: None };
         let (keel, decision) = Reconciler::recover(history, replay, now);
         (self.keel, self.ledger) = (Some(keel), Some(ledger));
         self.commit(decision)?;
