@@ -243,18 +243,6 @@ impl Reconciler {
         self.history.past().iter().rev()
     }
 
-    /// See [`History::compact`].
-    ///
-    /// # Errors
-    /// What `write` says.
-    pub fn compact<E>(
-        &mut self,
-        now: Now,
-        write: impl FnOnce(&[Record]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        self.history.compact(now, write)
-    }
-
     /// Calls under way.
     pub fn in_flight(&self) -> usize {
         self.history.open().len()

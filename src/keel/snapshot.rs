@@ -6,6 +6,7 @@ use super::guard::Guarded;
 use super::history::{AccountPast, DeploymentPast, History, Open};
 use super::lead::Starts;
 use super::line::Lined;
+use super::reconciler::Reconciler;
 use super::record::{Carried, Past, Record, TallyLine};
 use super::time::{Mono, Now};
 
@@ -192,6 +193,20 @@ impl History {
             });
         }
         Ok(())
+    }
+}
+
+impl Reconciler {
+    /// See [`History::compact`].
+    ///
+    /// # Errors
+    /// What `write` says.
+    pub fn compact<E>(
+        &mut self,
+        now: Now,
+        write: impl FnOnce(&[Record]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.history.compact(now, write)
     }
 }
 
