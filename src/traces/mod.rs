@@ -1,5 +1,5 @@
-//! Traces for OpenTelemetry (feature `otlp`): one for each time that a deployment was brought to its
-//! desired state, from the moment it was not in sync to the moment it was. Its calls are spans
+//! Traces for OpenTelemetry (feature `otlp`): one for each time that a deployment was brought to
+//! its desired state, from the moment it was not in sync to the moment it was. Its calls are spans
 //! below, what was seen and decided are events.
 //!
 //! A trace is made when it is complete, from the notices that the log and the metrics are made of,
