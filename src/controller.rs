@@ -37,6 +37,9 @@ const DRAIN_MAX: Duration = Duration::from_secs(10);
 /// Events taken into one commit: enough for every answer of a full `observe.concurrency`.
 const BATCH_MAX: usize = 256;
 
+/// Deployments shown between two turns: about a millisecond's worth.
+const ROWS_MAX: usize = 500;
+
 const DAY_MILLIS: i64 = 24 * 3_600_000;
 
 /// What a caller may ask of the loop from outside.
@@ -330,8 +333,15 @@ impl<L: Ledger> Controller<L> {
 
     fn reply(&mut self, query: Query) -> Result<(), Fault> {
         match query {
-            Query::View(reply) => {
-                let _ = reply.send(Arc::new(self.keel.view(self.clock.now())));
+            Query::Outline(reply) => {
+                let _ = reply.send(self.keel.outline(self.clock.now()));
+            }
+            Query::Deployments(after, reply) => {
+                let now = self.clock.now();
+                let _ = reply.send(self.keel.deployments(after.as_ref(), ROWS_MAX, now));
+            }
+            Query::Deployment(id, reply) => {
+                let _ = reply.send(self.keel.deployment(&id, self.clock.now()));
             }
             Query::History(reply) => {
                 let _ = reply.send(self.keel.past().map(PastView::from).collect());

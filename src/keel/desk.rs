@@ -182,7 +182,7 @@ impl Desk<'_> {
 
     fn tell(&mut self, member: &mut Member, judgement: Judgement) {
         let (now, reason) = (self.now, judgement.reason);
-        let before = member.told.as_ref().map(|(reason, _)| *reason);
+        let before = member.told;
         // A hold is no alarm while looking may still end it.
         if before == Some(reason) || (reason == Reason::Held && !self.holding.told) {
             return;
@@ -199,7 +199,7 @@ impl Desk<'_> {
         if before.is_some_and(|before| before.is_held() != reason.is_held()) {
             member.since.held = now.wall;
         }
-        member.told = Some((reason, text.clone()));
+        member.told = Some(reason);
         if before.is_some() || reason != Reason::Unobserved {
             self.decision.tell(Notice::ReasonChanged {
                 deployment: member.id.clone(),

@@ -65,7 +65,7 @@ impl Reconciler {
             };
             if !usable {
                 account.list = List::Fails(0);
-                let listed = |member: &&Member| member.listed && member.intent.account == id;
+                let listed = |member: &&Box<Member>| member.listed && member.intent.account == id;
                 unlisted.extend(self.members.values().filter(listed).map(|one| one.id.clone()));
             }
         }

@@ -128,7 +128,7 @@ impl Reconciler {
 
     fn coming(&self) -> Vec<Coming> {
         let mut almanac = Almanac::default();
-        let edge = |member: &Member| {
+        let edge = |member: &Box<Member>| {
             let resolved = &member.resolved;
             Some(Reverse((resolved.changes?, member.id.clone(), acted_for(resolved))))
         };

@@ -94,7 +94,7 @@ pub struct Reconciler {
     pub(super) policy: Arc<Policy>,
     pub(super) history: History,
     pub(super) accounts: BTreeMap<AccountId, Account>,
-    pub(super) members: BTreeMap<DeploymentId, Member>,
+    pub(super) members: BTreeMap<DeploymentId, Box<Member>>,
     pub(super) manifest: Option<(Arc<Manifest>, Now)>,
     /// What the next file is compared with: the one in force, or that of an earlier process.
     pub(super) base: Option<Arc<Manifest>>,
@@ -274,7 +274,7 @@ impl Reconciler {
     }
 
     pub(super) fn ids_of(&self, account: &AccountId) -> impl Iterator<Item = DeploymentId> {
-        let mine = move |member: &&Member| member.intent.account == *account;
+        let mine = move |member: &&Box<Member>| member.intent.account == *account;
         self.members.values().filter(mine).map(|member| member.id.clone())
     }
 
@@ -310,7 +310,7 @@ impl Reconciler {
         decision.tell(Notice::ClockStepped { by });
         // After a reboot only the wall clock can say how long ago the past is: by its new reading.
         self.remember(Record::Started { now }, decision);
-        let timed = |member: &&Member| {
+        let timed = |member: &&Box<Member>| {
             member.intent.is_timed() || self.history.wishes(&member.id).is_some()
         };
         let ids: Vec<_> =

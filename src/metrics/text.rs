@@ -115,7 +115,7 @@ impl Samples<'_> {
 
 /// Label values escape backslash, quote and line feed, and nothing else.
 pub(super) fn escape(out: &mut String, value: &str) {
-    if !value.contains(['\\', '"', '\n']) {
+    if !value.bytes().any(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
         out.push_str(value);
         return;
     }

@@ -56,7 +56,7 @@ fn take(set: &mut Set, look: &Look) -> Taken {
     set.take(&picture(&files))
 }
 
-fn intents(taken: &Taken) -> BTreeMap<DeploymentId, Intent> {
+fn intents(taken: &Taken) -> BTreeMap<DeploymentId, Arc<Intent>> {
     taken.manifest.as_ref().map(|manifest| manifest.intents.clone()).unwrap_or_default()
 }
 
