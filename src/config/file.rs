@@ -138,7 +138,7 @@ fn observe(mut fields: Fields<'_>, policy: &mut Policy, faults: &mut Faults) -> 
         reserve if reserve < status.requests => Ok(reserve),
         _ => Err(format!("must be less than `limits.status.requests`, {}", status.requests)),
     });
-    // A limit that is much smaller than the usual one keeps a sixth.
+    // A limit that is smaller than the usual reserve keeps a sixth, as the usual limit does.
     let usual = observe.reserve.min(status.requests / 6);
     observe.reserve = reserve.unwrap_or(usual);
     let confirm = fields.optional("confirm_within", faults, |node| match span(node)? {

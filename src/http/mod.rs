@@ -4,6 +4,7 @@
 mod accept;
 pub mod admin;
 mod answer;
+mod ask;
 mod assets;
 mod events;
 pub mod guarded;
@@ -33,6 +34,7 @@ use crate::keel::view::{DeploymentView, PastView, View};
 use crate::serve::{Bounds, serve};
 use crate::yaml::{closest, did_you_mean};
 use answer::{Kind, Reply};
+use ask::Silent;
 use assets::Asset;
 
 pub use accept::Format;
@@ -293,48 +295,6 @@ async fn reply(state: &State, target: &Target<'_>, query: Option<&str>, format: 
         let fault = format!("the control loop did not answer within {patience}");
         Reply::fault(faults, StatusCode::SERVICE_UNAVAILABLE, &fault)
     })
-}
-
-/// The controller did not answer.
-struct Silent;
-
-impl State {
-    /// Everything: what is common to all first, then the deployments, some at a time.
-    async fn view(&self) -> Result<View, Silent> {
-        let mut view = self.outline().await?;
-        loop {
-            let after = view.deployments.last().map(|last| last.id.clone());
-            let more = self.ask(|reply| Query::Deployments(after, reply)).await?;
-            if more.is_empty() {
-                return Ok(view);
-            }
-            view.deployments.extend(more);
-        }
-    }
-
-    async fn outline(&self) -> Result<View, Silent> {
-        self.ask(Query::Outline).await
-    }
-
-    async fn one(&self, id: &str) -> Result<Option<DeploymentView>, Silent> {
-        match DeploymentId::parse(id) {
-            Ok(id) => self.ask(|reply| Query::Deployment(id, reply)).await,
-            Err(_) => Ok(None),
-        }
-    }
-
-    async fn history(&self) -> Result<Vec<PastView>, Silent> {
-        self.ask(Query::History).await
-    }
-
-    async fn ask<T>(&self, query: impl FnOnce(oneshot::Sender<T>) -> Query) -> Result<T, Silent> {
-        let (sender, receiver) = oneshot::channel();
-        let answer = async {
-            self.queries.send(query(sender)).await.map_err(|_| Silent)?;
-            receiver.await.map_err(|_| Silent)
-        };
-        tokio::time::timeout(self.patience, answer).await.map_err(|_| Silent)?
-    }
 }
 
 fn healthz(state: &State) -> Reply {

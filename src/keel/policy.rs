@@ -114,7 +114,7 @@ impl Default for Observe {
     fn default() -> Self {
         Self {
             interval: None,
-            reserve: 5,
+            reserve: 10,
             confirm_within: Duration::from_secs(10),
             list: true,
             concurrency: 64,

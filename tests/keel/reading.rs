@@ -35,20 +35,20 @@ fn minutes(bench: &mut Bench, time: Duration) -> Vec<usize> {
 }
 
 #[test]
-fn one_deployment_is_read_every_66_seconds() {
+fn one_deployment_is_read_every_72_seconds() {
     let mut bench = Bench::with(singles(), &[("a", running())]);
     bench.answer("status a", sees("a", "running"));
-    // Its own phase first, then 3,610 s shared by the 55 that the reserve leaves.
+    // Its own phase first, then 3,610 s shared by the fifty that the reserve leaves.
     bench.until_call("status a", 2 * MINUTE).unwrap();
     for _ in 0..10 {
         bench.answer("status a", sees("a", "running"));
-        assert_eq!(bench.until_call("status a", HOUR), Some(Duration::from_millis(65_636)));
+        assert_eq!(bench.until_call("status a", HOUR), Some(Duration::from_millis(72_200)));
     }
 }
 
 #[test]
 fn a_longer_interval_is_obeyed_and_a_shorter_one_cannot_be_had() {
-    for (asked, had) in [(600, 600_000), (10, 65_636)] {
+    for (asked, had) in [(600, 600_000), (10, 72_200)] {
         let mut policy = singles();
         policy.observe.interval = Some(Duration::from_secs(asked));
         let mut bench = Bench::with(policy, &[("a", running())]);
@@ -77,10 +77,10 @@ fn after_the_start_a_fleet_is_read_evenly() {
     let mut bench = Bench::with(singles(), &all_running(&names));
     let counts = minutes(&mut bench, 4 * HOUR);
     assert!(counts[0] >= 200, "all at once: {counts:?}");
-    // 200 in 65.6 s each is 183 a minute. The first look uses a slot that is missed an hour later;
+    // 200 in 72.2 s each is 166 a minute. The first look uses a slot that is missed an hour later;
     // that fades, and it never becomes a herd.
-    assert!(counts[1..].iter().all(|count| (80..=270).contains(count)), "{counts:?}");
-    assert!(counts[180..].iter().all(|count| (155..=210).contains(count)), "{counts:?}");
+    assert!(counts[1..].iter().all(|count| (80..=250).contains(count)), "{counts:?}");
+    assert!(counts[180..].iter().all(|count| (140..=190).contains(count)), "{counts:?}");
 }
 
 #[test]
@@ -91,8 +91,8 @@ fn an_account_of_one_budget_is_shared_evenly() {
     let mut bench = Bench::with(policy, &all_running(&names));
     let counts = minutes(&mut bench, 3 * HOUR);
     let of_hour = |hour: usize| counts[60 * hour..60 * (hour + 1)].iter().sum::<usize>();
-    assert!(of_hour(0) <= 60 && of_hour(1) <= 55, "{counts:?}");
-    assert!(of_hour(2) >= 53, "{counts:?}");
+    assert!(of_hour(0) <= 60 && of_hour(1) <= 50, "{counts:?}");
+    assert!(of_hour(2) >= 48, "{counts:?}");
     let mut reads: BTreeMap<String, usize> = BTreeMap::new();
     for record in &bench.records {
         if let evenkeel::keel::record::Record::Reserved { call, .. } = record {

@@ -305,7 +305,7 @@ fn the_fleet_in_one_line() {
     // The first of those that are to be tried again says when.
     assert_eq!(
         bench.keel.headline(bench.now),
-        "1 in sync, 1 backing off until 00:16 UTC, 1 not seen yet"
+        "1 in sync, 1 backing off until 00:17 UTC, 1 not seen yet"
     );
     bench.tell(Event::ManifestRefused("no".into()));
     bench.tell(Event::LedgerStuck("full".into()));

@@ -13,7 +13,7 @@ import os, subprocess, sys, tempfile, time
 from rig import EVENKEEL, RIG, Daemon, Simulator, cpu, growth, peak, rss, until, wakeups
 
 SECONDS = 20  # a CPU share is taken over so long
-INTERVAL = float(os.environ.get("INTERVAL", "65.6"))  # between two routine reads of one deployment, by the default limits
+INTERVAL = float(os.environ.get("INTERVAL", "72.2"))  # between two routine reads of one deployment, by the default limits
 
 
 def line(name, figure):
