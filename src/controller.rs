@@ -1,10 +1,16 @@
 //! The loop: select, handle, commit, do. One owner of all state; answers come back as events.
 
+mod owed;
+mod queries;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+
+use owed::Owed;
+pub use queries::show;
 
 use crate::api::{self, Advice, Rotation};
 use crate::clock::Clock;
@@ -15,11 +21,12 @@ use crate::keel::decision::{Decision, Effect, Permit, Released};
 use crate::keel::deployment::AccountId;
 use crate::keel::notice::{Notice, chain};
 use crate::keel::reconciler::{Event, Reconciler};
-use crate::keel::view::PastView;
 use crate::ledger::{Fault, Ledger, Refused};
 use crate::metrics::Metrics;
 use crate::notification::Inlet;
 use crate::telemetry;
+#[cfg(feature = "otlp")]
+use crate::traces::Traces;
 
 /// The longest sleep. Sleeps do not count a suspended machine's time, so after a resume this is how
 /// long it takes to notice; `/healthz` allows a minute.
@@ -36,11 +43,6 @@ const DRAIN_MAX: Duration = Duration::from_secs(10);
 
 /// Events taken into one commit: enough for every answer of a full `observe.concurrency`.
 const BATCH_MAX: usize = 256;
-
-/// Deployments shown between two turns: about a millisecond's worth.
-const ROWS_MAX: usize = 500;
-
-const DAY_MILLIS: i64 = 24 * 3_600_000;
 
 /// What a caller may ask of the loop from outside.
 #[derive(Debug)]
@@ -70,11 +72,11 @@ pub struct Access {
 
 /// The daemon's heart.
 #[derive(Debug)]
-pub struct Controller<L> {
+pub struct Controller {
     /// Decides.
     pub keel: Reconciler,
     /// Remembers.
-    pub ledger: L,
+    pub ledger: Box<dyn Ledger>,
     /// The time.
     pub clock: Clock,
     /// The way out, by account.
@@ -83,6 +85,9 @@ pub struct Controller<L> {
     pub metrics: Arc<Metrics>,
     /// Where word is sent from, if anybody is to be told.
     pub word: Option<Inlet>,
+    /// Where traces are made, if anybody is to have them.
+    #[cfg(feature = "otlp")]
+    pub traces: Option<Traces>,
     /// Shows that the loop turns.
     pub heartbeat: Heartbeat,
     /// Tells those who look that there is something new to see.
@@ -110,7 +115,7 @@ pub enum Ended {
     Done,
 }
 
-impl<L: Ledger> Controller<L> {
+impl Controller {
     /// Turns until it is told to stop, or until `done`, which is asked after each turn, says so.
     ///
     /// # Errors
@@ -141,10 +146,12 @@ impl<L: Ledger> Controller<L> {
             }
             if deadline.is_some_and(|at| at <= now || self.keel.in_flight() == 0) {
                 self.ledger.sync()?;
+                self.ledger.hand_over();
                 return Ok(Ended::Stopped);
             }
             if deadline.is_none() && enough {
                 self.ledger.sync()?;
+                self.ledger.hand_over();
                 return Ok(Ended::Done);
             }
         }
@@ -179,7 +186,10 @@ impl<L: Ledger> Controller<L> {
     }
 
     /// Takes a command and those that wait behind it, as one commit. True if it was told to stop.
-    fn take(&mut self, command: Command) -> Result<bool, Fault> {
+    ///
+    /// # Errors
+    /// As [`Controller::run`].
+    pub fn take(&mut self, command: Command) -> Result<bool, Fault> {
         let (mut decision, mut stop, mut taken) = (Decision::default(), false, 0);
         let mut next = Some(command);
         while let Some(command) = next {
@@ -244,13 +254,20 @@ impl<L: Ledger> Controller<L> {
             }
         }
         if self.stuck.is_none() {
+            match self.ledger.attend() {
+                Ok(()) => (),
+                Err(fault) if fault.is_stuck() => self.withhold(&fault, Vec::new())?,
+                Err(fault) => return Err(fault),
+            }
+        }
+        if self.stuck.is_none() {
             for accepted in self.accepting.drain(..) {
                 let _ = accepted.send(());
             }
         }
         if self.stuck.is_none() && self.ledger.wants_compaction() {
-            let snapshot = self.keel.compacted(self.clock.now());
-            match self.ledger.compact(&snapshot) {
+            let ledger = &mut self.ledger;
+            match self.keel.compact(self.clock.now(), |snapshot| ledger.compact(snapshot)) {
                 // The old file is whole and goes on.
                 Ok(()) => (),
                 Err(fault) if fault.is_stuck() => (),
@@ -260,10 +277,15 @@ impl<L: Ledger> Controller<L> {
         Ok(())
     }
 
-    fn tell(&self, notices: &[Notice]) {
+    /// Tells the log, the counters, people and whoever looks.
+    pub fn tell(&mut self, notices: &[Notice]) {
         for notice in notices {
             self.metrics.count(notice);
             telemetry::tell(notice);
+            #[cfg(feature = "otlp")]
+            if let Some(traces) = &mut self.traces {
+                traces.tell(notice, self.clock.now().wall);
+            }
             if let Some(word) = &self.word {
                 word.tell(notice, self.clock.now().wall, |id| self.keel.name_of(id).cloned());
             }
@@ -284,17 +306,16 @@ impl<L: Ledger> Controller<L> {
     fn send(&self, permit: Permit) {
         let (outbox, clock) = (self.outbox.clone(), self.clock.clone());
         let client = self.access.get(&permit.call.account).map(|access| access.client.clone());
+        let owed = Owed::new(permit.id, outbox);
         tokio::spawn(async move {
-            let answer = match client {
+            owed.settle(match client {
                 Some(client) => client.send(permit, &clock).await,
                 None => Answer {
                     id: permit.id,
                     took: Duration::ZERO,
                     outcome: Outcome::NeverLeft("the account is not configured".into()),
                 },
-            };
-            // A loop that has ended counts the call as unanswered when it starts again.
-            let _ = outbox.send(Command::Event(Event::Answered(answer)));
+            });
         });
     }
 
@@ -332,35 +353,9 @@ impl<L: Ledger> Controller<L> {
     }
 
     fn reply(&mut self, query: Query) -> Result<(), Fault> {
-        match query {
-            Query::Outline(reply) => {
-                let _ = reply.send(self.keel.outline(self.clock.now()));
-            }
-            Query::Deployments(after, reply) => {
-                let now = self.clock.now();
-                let _ = reply.send(self.keel.deployments(after.as_ref(), ROWS_MAX, now));
-            }
-            Query::Deployment(id, reply) => {
-                let _ = reply.send(self.keel.deployment(&id, self.clock.now()));
-            }
-            Query::History(reply) => {
-                let _ = reply.send(self.keel.past().map(PastView::from).collect());
-            }
-            Query::Overview(reply) => {
-                let _ = reply.send(self.keel.overview(self.clock.now()));
-            }
-            Query::Reckoning(deployment, reply) => {
-                let _ = reply.send(self.keel.reckoning(&deployment, self.clock.now()));
-            }
-            Query::Timelines(deployments, days, reply) => {
-                let span = i64::from(days).saturating_mul(DAY_MILLIS);
-                let from = self.clock.now().wall.shifted(-span);
-                let _ = reply.send(self.keel.timelines(&deployments, from));
-            }
-            Query::Errand(errand, accepted) => {
-                self.handle(Event::Errand(errand))?;
-                self.accepting.push(accepted);
-            }
+        if let Some((errand, accepted)) = show(&self.keel, query, self.clock.now()) {
+            self.handle(Event::Errand(errand))?;
+            self.accepting.push(accepted);
         }
         Ok(())
     }

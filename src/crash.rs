@@ -2,6 +2,7 @@
 //!
 //! A testing aid: nothing happens unless the environment variable [`VARIABLE`] names a point when
 //! the process first passes one. The process dies by SIGKILL, so nothing is flushed or cleaned up.
+//! With [`PANIC`] in its place, what is under way panics there, as a defect would make it.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,6 +11,9 @@ use rustix::process::{Signal, getpid, kill_process};
 
 /// `NAME`, or `NAME:N` for the N-th passage (the first is 1). Read once.
 pub const VARIABLE: &str = "EVENKEEL_CRASH_AT";
+
+/// The same, for a panic. Read if the other is not set.
+pub const PANIC: &str = "EVENKEEL_PANIC_AT";
 
 /// Every point there is, in the order in which one call passes them.
 pub const POINTS: [&str; 9] = [
@@ -28,6 +32,7 @@ pub const POINTS: [&str; 9] = [
 #[derive(Debug)]
 struct Plan {
     point: String,
+    panics: bool,
     passages_left: AtomicU32,
 }
 
@@ -42,18 +47,29 @@ pub fn point(name: &str) {
 
 /// Whether to die at this passage of `name`; for points that do something first.
 pub fn due(name: &str) -> bool {
-    let plan = PLAN.get_or_init(|| std::env::var(VARIABLE).ok().and_then(|text| parse(&text)));
-    match plan {
+    match plan() {
         Some(plan) if plan.point == name => plan.passages_left.fetch_sub(1, Ordering::Relaxed) == 1,
         Some(_) | None => false,
     }
 }
 
-/// Dies by SIGKILL.
+/// Ends as planned.
+///
+/// # Panics
+/// If the plan is to panic.
 pub fn die() -> ! {
+    assert!(!plan().is_some_and(|plan| plan.panics), "as {PANIC} says");
     // If the kernel will not kill us, abort is the next best end without clean-up.
     let _ = kill_process(getpid(), Signal::KILL);
     std::process::abort()
+}
+
+fn plan() -> Option<&'static Plan> {
+    let read = |variable| std::env::var(variable).ok().and_then(|text| parse(&text));
+    let plan = PLAN.get_or_init(|| {
+        read(VARIABLE).or_else(|| read(PANIC).map(|plan| Plan { panics: true, ..plan }))
+    });
+    plan.as_ref()
 }
 
 /// Names hold a colon themselves, so a count is what follows the last one, if it is a number.
@@ -61,7 +77,8 @@ fn parse(text: &str) -> Option<Plan> {
     let counted = text.rsplit_once(':').and_then(|(point, n)| Some((point, n.parse().ok()?)));
     let (point, passages) = counted.unwrap_or((text, 1));
     let known = POINTS.contains(&point) && passages > 0;
-    known.then(|| Plan { point: point.to_owned(), passages_left: AtomicU32::new(passages) })
+    let passages_left = AtomicU32::new(passages);
+    known.then(|| Plan { point: point.to_owned(), panics: false, passages_left })
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub mod outbound;
 pub mod serve;
 pub mod simulator;
 pub mod telemetry;
+#[cfg(feature = "otlp")]
+pub mod traces;
 pub mod web;
 pub mod yaml;
 
@@ -21,5 +23,6 @@ pub mod config;
 pub mod controller;
 pub mod desired;
 pub mod lifecycle;
+pub mod standby;
 
 pub mod cli;

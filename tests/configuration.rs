@@ -6,12 +6,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use evenkeel::config::{Address, Admin, Notify, Overrides, SecretSource, Settings, token};
+use evenkeel::config::{Address, Admin, Ledger, Notify, Overrides, SecretSource, Settings, token};
 use evenkeel::keel::deployment::AccountId;
 use evenkeel::keel::policy::Policy;
 use evenkeel::manifest::{on_disk, parse_beside, references};
 use evenkeel::notification::{Format, Kind};
 use secrecy::ExposeSecret as _;
+
+#[path = "configuration/ledger.rs"]
+mod ledger;
 
 const ACCOUNT: &str = "accounts: { default: { url: 'https://a.example/public_api/v1', \
                        key: { env: K }, secret: { env: S } } }\n";
@@ -41,6 +44,7 @@ fn the_reference_names_each_key_with_its_default() {
     assert_eq!(settings.notify, Notify::default());
     assert_eq!(settings.admin, Admin::default());
     assert_eq!(settings.timeout, std::time::Duration::from_secs(30));
+    assert_eq!(settings.ledger, Ledger::File);
     assert_eq!(settings.listen, "127.0.0.1:9464");
     assert_eq!(settings.state_dir, PathBuf::from("/var/lib/evenkeel"));
     assert_eq!(settings.warnings, Vec::<String>::new());

@@ -51,7 +51,7 @@ fn the_first_screen_has_two_commands() {
     let first = readme.split("```").nth(1).unwrap();
     let commands: Vec<_> =
         first.trim().lines().map(|line| line.split('#').next().unwrap().trim()).collect();
-    assert_eq!(commands, ["cargo run --release -- demo", "cargo test --locked"]);
+    assert_eq!(commands, ["cargo run --release -- demo", "cargo test --locked --all-features"]);
 }
 
 #[test]

@@ -148,6 +148,8 @@ fn notices() -> Vec<Notice> {
         Notice::ClockStepped { by: -1500 },
         Notice::LedgerStuck { fault: "no space left on device".into() },
         Notice::LedgerFree,
+        Notice::Leads { epoch: 1, before: None },
+        Notice::Leads { epoch: 7, before: Some("node-a/4f1c09ab".into()) },
         Notice::Draining { in_flight: 0 },
         Notice::Draining { in_flight: 2 },
         Notice::DesiredChanged {

@@ -20,9 +20,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("manifest", &["keel", "yaml"]),
     // A permit's deadline is checked last thing before the socket, so the clock goes along.
     ("api", &["keel", "clock", "crash", "outbound"]),
-    ("ledger", &["keel", "crash"]),
+    // One that machines share is behind a server.
+    ("ledger", &["keel", "crash", "outbound"]),
     ("metrics", &["keel"]),
     ("telemetry", &["keel"]),
+    ("traces", &["keel", "outbound"]),
     // Signatures carry the time; a lapse of it ends what is worth sending.
     ("notification", &["keel", "clock", "outbound"]),
     // Its file is read like the others, and its door is one of the server's.
@@ -35,6 +37,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("controller", JOINED),
     ("desired", JOINED),
     ("lifecycle", JOINED),
+    ("standby", JOINED),
     ("cli", ALL),
 ];
 
@@ -50,6 +53,7 @@ const ADAPTERS: &[&str] = &[
     "ledger",
     "metrics",
     "telemetry",
+    "traces",
     "notification",
     "web",
     "http",
@@ -67,6 +71,7 @@ const JOINED: &[&str] = &[
     "ledger",
     "metrics",
     "telemetry",
+    "traces",
     "notification",
     "http",
     "config",
@@ -85,6 +90,7 @@ const ALL: &[&str] = &[
     "ledger",
     "metrics",
     "telemetry",
+    "traces",
     "notification",
     "web",
     "http",
@@ -93,6 +99,7 @@ const ALL: &[&str] = &[
     "controller",
     "desired",
     "lifecycle",
+    "standby",
 ];
 
 const LINES_MAX: usize = 400;

@@ -23,6 +23,12 @@ impl From<bool> for Exit {
     }
 }
 
+/// The exit code of a job that could not be done.
+const FAILED: u8 = 2;
+
+/// The exit code of a process that led until another one did.
+const DEPOSED: u8 = 3;
+
 /// The job could not be done.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}")]
@@ -32,12 +38,13 @@ pub struct Failure {
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
     /// What to do about it.
     next: Option<String>,
+    code: u8,
 }
 
 impl Failure {
     /// A failure that needs no cause: says what is wrong, and perhaps what to do next.
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), cause: None, next: None }
+        Self { what: what.into(), cause: None, next: None, code: FAILED }
     }
 
     /// A step that failed because of something below.
@@ -45,7 +52,13 @@ impl Failure {
         what: impl Into<String>,
         cause: impl std::error::Error + Send + Sync + 'static,
     ) -> Self {
-        Self { what: what.into(), cause: Some(Box::new(cause)), next: None }
+        Self { what: what.into(), cause: Some(Box::new(cause)), next: None, code: FAILED }
+    }
+
+    /// Another process leads now: a supervisor is to start this one again, as a follower.
+    #[must_use]
+    pub fn deposed(self) -> Self {
+        Self { code: DEPOSED, ..self }
     }
 
     /// What to do about it, where the failure itself does not say so: on a line of its own.
@@ -66,7 +79,7 @@ pub fn conclude(result: &Result<Exit, Failure>) -> ExitCode {
             if let Some(next) = &failure.next {
                 output::aside(&format!("{} {next}", paint(HEAD, "next:")));
             }
-            ExitCode::from(2)
+            ExitCode::from(failure.code)
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod daemon;
 pub mod demo;
 pub mod desired;
 pub mod diff;
+pub mod endpoint;
 pub mod exit;
 pub mod explain;
 pub mod fleet;
@@ -18,6 +19,7 @@ pub mod plan;
 pub mod preview;
 pub mod progress;
 pub mod run;
+pub mod shared;
 pub mod simulate;
 pub mod socket;
 pub mod start;
@@ -53,7 +55,7 @@ Examples:
   evenkeel plan                              what would be done, and when
   evenkeel --config evenkeel.yaml run        the daemon
 
-Exit codes: 0 yes, 1 no (see each command), 2 the job could not be done.";
+Exit codes: 0 yes, 1 no (see each command), 2 the job could not be done, 3 another process leads.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]

@@ -1,35 +1,31 @@
 //! Puts a daemon together from its settings: for `run`, `once`, `plan` and `demo`.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
-use listenfd::ListenFd;
-use tokio::net::TcpListener;
-use tokio::runtime::Builder;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc;
 
+use super::endpoint::{self, Endpoint};
 use super::exit::Failure;
 use super::global::{Global, Settable};
-use super::socket::{self, Socket};
-use super::word;
+use super::{shared, word};
 use crate::api;
 use crate::clock::Clock;
-use crate::config::{self, Admin, Settings};
+use crate::config::{self, Settings};
 use crate::controller::{Access, Command, Controller, TURN_MAX};
 use crate::desired::Desired;
-use crate::http::admin::{Gate, Token};
-use crate::http::{self, Changes, Heartbeat};
+use crate::http::{self, Changes, Heartbeat, Query};
 use crate::keel::deployment::AccountId;
 use crate::keel::history::History;
-use crate::keel::notice::chain;
+use crate::keel::notice::{Notice, chain};
 use crate::keel::reconciler::{Event, Reconciler, Replay};
-use crate::ledger::{self, FileLedger, Torn};
-use crate::metrics::{self, Metrics};
+use crate::ledger::shared::Taken;
+use crate::ledger::{self, Directory, FileLedger, Ledger, Torn};
+use crate::metrics::Metrics;
 use crate::notification::Desk;
-use crate::web::Live;
+use crate::standby::{Standby, Stood};
+#[cfg(feature = "otlp")]
+use crate::traces::{self, Traces};
 
 /// Questions of the HTTP endpoint that may wait for the loop.
 const QUERIES_MAX: usize = 64;
@@ -38,7 +34,7 @@ const QUERIES_MAX: usize = 64;
 #[derive(Debug)]
 pub struct Daemon {
     /// The loop.
-    pub controller: Controller<FileLedger>,
+    pub controller: Controller,
     /// The desired file under watch.
     pub desired: Desired,
     /// The way into the loop.
@@ -47,84 +43,104 @@ pub struct Daemon {
     pub http: Endpoint,
     /// Who tells people, if anybody is to be told.
     pub word: Option<Desk>,
+    /// Held where the ledger is elsewhere: the directory has a last good desired file in it.
+    _lock: Option<Directory>,
 }
 
-/// The HTTP endpoint, if it was to be served.
-#[derive(Debug, Default)]
-pub struct Endpoint {
-    address: Option<SocketAddr>,
-    ends: Vec<oneshot::Sender<()>>,
-    tasks: Vec<JoinHandle<()>>,
-    /// Goes when the requests under way have ended.
-    socket: Option<Socket>,
+/// All but the keel: what a process has that may have to stand by first.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The time.
+    pub clock: Clock,
+    /// Tells those who look that there is something new to see.
+    pub changes: Changes,
+    /// Counts what is told.
+    pub metrics: Arc<Metrics>,
+    /// The desired file under watch.
+    pub desired: Desired,
+    /// The way into the loop.
+    pub outbox: mpsc::UnboundedSender<Command>,
+    settings: Settings,
+    serve: bool,
+    source: Source,
+    heartbeat: Heartbeat,
+    inbox: mpsc::UnboundedReceiver<Command>,
+    queries: mpsc::Receiver<Query>,
+    http: Endpoint,
+    #[cfg(feature = "otlp")]
+    traces: Option<Traces>,
 }
 
-impl Endpoint {
-    /// Where it listens; port 0 where it does not.
-    pub fn address(&self) -> SocketAddr {
-        self.address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
-    }
+/// Where the past comes from.
+#[derive(Debug)]
+enum Source {
+    /// A file that is this process's.
+    File(Box<Opened>),
+    /// Somewhere that others reach, too.
+    Shared(Box<Standby>, Directory),
+}
 
-    /// Takes what people on this machine ask for, at a socket beside the ledger. A daemon that
-    /// cannot have one does without.
-    fn offer(&mut self, state_dir: &Path, state: Arc<http::State>) {
-        let path = state_dir.join(socket::NAME);
-        match socket::bind(&path) {
-            Ok((listener, socket)) => {
-                let (end, ended) = oneshot::channel::<()>();
-                let ended = async move {
-                    let _ = ended.await;
-                };
-                let serving = http::admin::run(listener, state, socket::user_name, ended);
-                self.tasks.push(tokio::spawn(serving));
-                self.ends.push(end);
-                self.socket = Some(socket);
-            }
-            Err(error) => tracing::warn!(
-                "cannot listen at {}, so `evenkeel override` and the like do not work: {error}",
-                path.display()
-            ),
-        }
-    }
+/// A ledger, and what is in it.
+#[derive(Debug)]
+struct Opened {
+    ledger: Box<dyn Ledger>,
+    id: String,
+    history: History,
+    replay: Replay,
+    /// That this process leads others, if it does.
+    leads: Option<Notice>,
+}
 
-    /// Lets the requests under way come to their end.
-    pub async fn shutdown(self) {
-        drop(self.ends);
-        for task in self.tasks {
-            let _ = task.await;
-        }
-        drop(self.socket);
+/// How standing by ended.
+#[derive(Debug)]
+pub enum Lead {
+    /// It leads.
+    Daemon(Box<Daemon>),
+    /// It was told to end before.
+    Stopped(Endpoint),
+}
+
+/// A daemon that acts at once, for commands that do one thing; listens if `serve` says so.
+///
+/// # Errors
+/// When the ledger, a credential or the address is not to be had, or another process leads.
+pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure> {
+    let prepared = prepare(settings, serve, false).await?;
+    match prepared.lead(|_| ()).await? {
+        Lead::Daemon(daemon) => Ok(*daemon),
+        Lead::Stopped(_) => Err(Failure::new("told to end before anything was done")),
     }
 }
 
-/// Takes the ledger over, follows the desired file, and listens if `serve` says so.
+/// Opens the ledger, or makes ready to stand by for it; follows the desired file, and listens if
+/// `serve` says so. `waits`: for as long as another process leads.
 ///
 /// # Errors
 /// When the ledger, a credential or the address is not to be had.
-pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure> {
+pub async fn prepare(settings: &Settings, serve: bool, waits: bool) -> Result<Prepared, Failure> {
     let clock = Clock::new().map_err(|error| Failure::because("cannot read the clock", error))?;
-    let mut history = History::new(settings.policy.clone());
-    let (ledger, recovery) = FileLedger::open(&settings.state_dir, |record| history.apply(&record))
-        .map_err(|error| Failure::because("cannot use the ledger", error))?;
-    let torn = recovery.torn.as_ref().map_or(0, |torn| torn.calls);
-    if let Some(torn) = &recovery.torn {
-        warn_of(torn);
-    }
-    let replay = Replay { fresh: recovery.fresh, torn };
     let now = clock.now();
-    let (keel, first) = Reconciler::recover(history, replay, now);
-    let access = access(settings, &recovery.id)?;
+    let (heartbeat, changes) = (Heartbeat::new(now.mono), Changes::new(now.mono));
+    let source = match &settings.ledger {
+        config::Ledger::File => Source::File(Box::new(open(settings)?)),
+        config::Ledger::Etcd { etcd, lease } => {
+            let lock = Directory::lock(&settings.state_dir).map_err(no_ledger)?;
+            let shown = (heartbeat.clone(), changes.clone());
+            let standby = shared::standby(settings, (etcd, *lease), &clock, shown, waits)?;
+            Source::Shared(Box::new(standby), lock)
+        }
+    };
+    // A fault is one now, and not once this process is needed.
+    access(settings, "")?;
     let wall = clock.clone();
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), move || wall.now().wall)
         .map_err(|error| Failure::because("cannot set the metrics up", error))?;
     let metrics = Arc::new(metrics);
-    let heartbeat = Heartbeat::new(now.mono);
-    let changes = Changes::new(now.mono);
     let (outbox, inbox) = mpsc::unbounded_channel();
     let (ask, queries) = mpsc::channel(QUERIES_MAX);
-    let endpoint = if serve {
+    let http = if serve {
         let state = http::State {
-            gate: gate(&settings.admin)?,
+            gate: endpoint::gate(&settings.admin)?,
             queries: ask,
             patience: http::PATIENCE,
             heartbeat: heartbeat.clone(),
@@ -133,32 +149,135 @@ pub async fn daemon(settings: &Settings, serve: bool) -> Result<Daemon, Failure>
                 let clock = clock.clone();
                 Box::new(move || clock.now().mono)
             },
-            exposition: exposition(metrics.clone(), clock.clone()),
+            exposition: endpoint::exposition(metrics.clone(), clock.clone()),
         };
-        listen(settings, Arc::new(state)).await?
+        endpoint::listen(settings, Arc::new(state)).await?
     } else {
         Endpoint::default()
     };
-    let (inlet, word) = word::open(settings, serve, &recovery.id, &metrics, &clock).unzip();
-    let mut controller = Controller {
-        keel,
-        ledger,
-        clock: clock.clone(),
-        access,
-        metrics,
-        word: inlet,
-        heartbeat,
+    let desired = Desired::follow(settings, clock.clone(), outbox.clone(), metrics.clone());
+    Ok(Prepared {
+        clock,
+        #[cfg(feature = "otlp")]
+        traces: traces(serve)?,
         changes,
+        metrics,
+        desired,
+        outbox,
+        settings: settings.clone(),
+        serve,
+        source,
+        heartbeat,
         inbox,
         queries,
-        outbox: outbox.clone(),
-        stuck: None,
-        accepting: Vec::new(),
-        turn_max: TURN_MAX,
-    };
-    controller.commit(first).map_err(ledger_failed)?;
-    let desired = Desired::follow(settings, clock, outbox.clone(), controller.metrics.clone());
-    Ok(Daemon { controller, desired, outbox, http: endpoint, word })
+        http,
+    })
+}
+
+impl Prepared {
+    /// Takes the ledger over, once that is this process's turn. `turned` hears of each turn until
+    /// then.
+    ///
+    /// # Errors
+    /// When what is in the ledger's place is none, or a credential is not to be had, or another
+    /// process leads for longer than this one waits.
+    pub async fn lead(mut self, turned: impl FnMut(&Reconciler)) -> Result<Lead, Failure> {
+        let (opened, turn_max, held, lock) = match self.source {
+            Source::File(opened) => (*opened, TURN_MAX, Vec::new(), None),
+            Source::Shared(standby, lock) => {
+                let turn_max = TURN_MAX.min(standby.terms.renewal() / 2);
+                let stood = standby.wait(&mut self.inbox, &mut self.queries, turned).await;
+                match stood.map_err(no_ledger)? {
+                    Stood::Leads(taken, held) => {
+                        let opened = taken_over(&self.settings, *taken, &self.clock)?;
+                        (opened, turn_max, held, Some(lock))
+                    }
+                    Stood::Stopped => return Ok(Lead::Stopped(self.http)),
+                    Stood::Outlasted(leader) => {
+                        let what = format!("{leader} leads; one at a time may spend the budget");
+                        let next = "ask that one, with `--listen`, or end all of them first";
+                        return Err(Failure::new(what).next(next));
+                    }
+                }
+            }
+        };
+        let Opened { ledger, id, history, replay, leads } = opened;
+        let now = self.clock.now();
+        let (keel, first) = Reconciler::recover(history, replay, now);
+        let word = word::open(&self.settings, self.serve, &id, &self.metrics, &self.clock);
+        let (inlet, word) = word.unzip();
+        let mut controller = Controller {
+            keel,
+            ledger,
+            access: access(&self.settings, &id)?,
+            clock: self.clock,
+            metrics: self.metrics,
+            word: inlet,
+            #[cfg(feature = "otlp")]
+            traces: self.traces,
+            heartbeat: self.heartbeat,
+            changes: self.changes,
+            inbox: self.inbox,
+            queries: self.queries,
+            outbox: self.outbox.clone(),
+            stuck: None,
+            accepting: Vec::new(),
+            turn_max,
+        };
+        controller.tell(leads.as_slice());
+        controller.commit(first).map_err(ledger_failed)?;
+        for command in held {
+            controller.take(command).map_err(ledger_failed)?;
+        }
+        let (desired, outbox, http) = (self.desired, self.outbox, self.http);
+        Ok(Lead::Daemon(Box::new(Daemon { controller, desired, outbox, http, word, _lock: lock })))
+    }
+}
+
+fn no_ledger(error: ledger::OpenError) -> Failure {
+    Failure::because("cannot use the ledger", error)
+}
+
+/// Opens the file.
+fn open(settings: &Settings) -> Result<Opened, Failure> {
+    let mut history = History::new(settings.policy.clone());
+    let (ledger, recovery) = FileLedger::open(&settings.state_dir, |record| history.apply(&record))
+        .map_err(no_ledger)?;
+    let torn = recovery.torn.as_ref().map_or(0, |torn| torn.calls);
+    if let Some(torn) = &recovery.torn {
+        warn_of(torn);
+    }
+    let replay = Replay { fresh: recovery.fresh, torn, ago: None };
+    Ok(Opened { ledger: Box::new(ledger), id: recovery.id, history, replay, leads: None })
+}
+
+/// Folds what was taken over. Nothing is forgotten of what was spent by a file that is still here.
+fn taken_over(settings: &Settings, taken: Taken, clock: &Clock) -> Result<Opened, Failure> {
+    let Taken { ledger, records, before, watched } = taken;
+    let leads = Notice::Leads { epoch: ledger.epoch(), before: before.map(Into::into) };
+    let mut history = History::new(settings.policy.clone());
+    records.iter().for_each(|record| history.apply(record));
+    let fresh = records.is_empty();
+    let file = fresh && ledger::look(&settings.state_dir, |_| ()).map_err(no_ledger)?;
+    if file {
+        tracing::warn!(
+            "{} has a ledger in it, which the shared one does not know; so every limit counts as \
+             used up just now",
+            settings.state_dir.display()
+        );
+    }
+    let ago = watched.ago(history.clock(), clock.now().mono);
+    let replay = Replay { fresh, torn: if file { u32::MAX } else { 0 }, ago: Some(ago) };
+    let (id, ledger) = (ledger.id().to_owned(), Box::new(ledger));
+    Ok(Opened { ledger, id, history, replay, leads: Some(leads) })
+}
+
+/// Who asks for a plan leaves no traces.
+#[cfg(feature = "otlp")]
+fn traces(stay: bool) -> Result<Option<Traces>, Failure> {
+    let open = || traces::open(env!("CARGO_PKG_VERSION"));
+    let opened = if stay { open() } else { Ok(None) };
+    opened.map_err(|error| Failure::because("cannot send traces", error))
 }
 
 fn warn_of(torn: &Torn) {
@@ -169,17 +288,6 @@ fn warn_of(torn: &Torn) {
         torn.calls,
         kept.unwrap_or_default()
     );
-}
-
-fn exposition(metrics: Arc<Metrics>, clock: Clock) -> http::Exposition {
-    Box::new(move |view, format| {
-        let format = match format {
-            http::Format::Text => metrics::Format::Text,
-            http::Format::OpenMetrics => metrics::Format::OpenMetrics,
-        };
-        let text = metrics.encode(view, clock.now().mono, format);
-        text.map_err(|error| error.to_string())
-    })
 }
 
 fn access(settings: &Settings, ledger: &str) -> Result<BTreeMap<AccountId, Access>, Failure> {
@@ -206,87 +314,6 @@ fn access(settings: &Settings, ledger: &str) -> Result<BTreeMap<AccountId, Acces
     settings.accounts.iter().map(one).collect()
 }
 
-/// Who may change something over HTTP. A token that is no good is a fault now, and not when it is
-/// needed.
-fn gate(admin: &Admin) -> Result<Gate, Failure> {
-    let Some(file) = admin.token_file.clone() else {
-        return Ok(Gate::new(admin.max_duration, admin.rate, None));
-    };
-    let fault = |fault| Failure::new(format!("cannot use `admin.token_file`: {fault}"));
-    config::token(&file).map_err(fault)?;
-    let token: Token = Arc::new(move || config::token(&file));
-    Ok(Gate::new(admin.max_duration, admin.rate, Some(token)))
-}
-
-/// Listens where the settings say.
-async fn listen(settings: &Settings, state: Arc<http::State>) -> Result<Endpoint, Failure> {
-    let live = settings.web_config.as_deref().map(guard).transpose()?;
-    let mut endpoint = listen_at(&settings.listen, live, state.clone()).await?;
-    if settings.admin.socket {
-        endpoint.offer(&settings.state_dir, state);
-    }
-    Ok(endpoint)
-}
-
-/// The rules of the endpoint.
-fn guard(path: &Path) -> Result<(Arc<Live>, bool), Failure> {
-    let live = Live::open(path)
-        .map_err(|report| Failure::because("the web configuration cannot be used", report))?;
-    let (tls, mut warnings) = live.at_start();
-    warnings.extend(live.key_file().as_deref().and_then(config::exposure));
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
-    Ok((Arc::new(live), tls))
-}
-
-/// Serves on a thread of its own: whatever strangers do to it, the control loop keeps its core.
-async fn listen_at(
-    address: &str,
-    guard: Option<(Arc<Live>, bool)>,
-    state: Arc<http::State>,
-) -> Result<Endpoint, Failure> {
-    let failed = |error| {
-        let what = format!("cannot listen on {address}; is it taken? `--listen` names another");
-        Failure::because(what, error)
-    };
-    let passed = ListenFd::from_env().take_tcp_listener(0).map_err(|error| {
-        let what = "the first socket that was passed is no TCP socket; see evenkeel.socket";
-        Failure::because(what, error)
-    })?;
-    let (listener, whose) = match passed {
-        Some(listener) => (listener, ", passed by the supervisor"),
-        None => {
-            let listener = TcpListener::bind(address).await;
-            (listener.and_then(TcpListener::into_std).map_err(failed)?, "")
-        }
-    };
-    listener.set_nonblocking(true).map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    let scheme = if guard.as_ref().is_some_and(|(_, tls)| *tls) { "https" } else { "http" };
-    tracing::info!("listening on {scheme}://{address}/{whose}");
-    let (end, ended) = oneshot::channel::<()>();
-    let ended = async move {
-        let _ = ended.await;
-    };
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    let task = tokio::task::spawn_blocking(move || {
-        let serving = async move {
-            match (TcpListener::from_std(listener), guard) {
-                (Ok(listener), None) => http::run(listener, state, ended).await,
-                (Ok(listener), Some((live, _))) => {
-                    http::guarded::run(listener, live, state, ended).await;
-                }
-                (Err(error), _) => tracing::error!("cannot serve HTTP: {error}"),
-            }
-        };
-        runtime.block_on(serving);
-        // A comparison or a look at a slow disk that is still under way is not waited for.
-        runtime.shutdown_background();
-    });
-    Ok(Endpoint { address: Some(address), ends: vec![end], tasks: vec![task], socket: None })
-}
-
 /// Reads the configuration again. What cannot change in a running process is said, and left.
 pub fn reload(
     global: &Global,
@@ -310,6 +337,7 @@ pub fn reload(
         ("listen", settings.listen != before.listen),
         ("web_config", settings.web_config != before.web_config),
         ("state_dir", settings.state_dir != before.state_dir),
+        ("ledger", settings.ledger != before.ledger),
         ("desired", settings.desired != before.desired),
         ("accounts", settings.accounts != before.accounts),
         ("observe.timeout", settings.timeout != before.timeout),
@@ -332,6 +360,16 @@ pub fn warn(settings: &Settings) {
 
 /// The ledger failed in a way that a process cannot outlive.
 pub fn ledger_failed(fault: ledger::Fault) -> Failure {
-    let what = "the ledger failed, so what it holds is not known; start again to recover from it";
-    Failure::because(what, fault)
+    match fault {
+        ledger::Fault::Deposed { .. } => {
+            Failure::because("another process leads, so this one ends", fault)
+                .deposed()
+                .next("start it again: it stands by until it is needed; supervisors do so")
+        }
+        ledger::Fault::Stuck { .. } | ledger::Fault::Broken { .. } => {
+            let what =
+                "the ledger failed, so what it holds is not known; start again to recover from it";
+            Failure::because(what, fault)
+        }
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::account::{self, Partials};
 use super::admin::{self, Admin};
+use super::ledger::{self, Ledger};
 use super::notify::{self, Notify};
 use crate::keel::policy::{Limit, NewLedger, Policy, ScopeMode};
 use crate::keel::time::{format_duration, parse_duration};
@@ -17,6 +18,7 @@ use crate::yaml::{Faults, Fields, Node};
 pub(super) struct File {
     pub(super) desired: Option<PathBuf>,
     pub(super) state_dir: Option<PathBuf>,
+    pub(super) ledger: Ledger,
     pub(super) listen: Option<String>,
     pub(super) web_config: Option<PathBuf>,
     pub(super) timeout: Option<Duration>,
@@ -35,6 +37,7 @@ pub(super) fn read(root: Option<&Node>, beside: &Path, faults: &mut Faults) -> F
     let mut file = File {
         desired: fields.optional("desired", faults, |node| path(node, beside)),
         state_dir: fields.optional("state_dir", faults, |node| path(node, beside)),
+        ledger: ledger::read(fields.take("ledger", faults), beside, faults),
         listen: fields.optional("listen", faults, |node| {
             let text = node.word()?;
             address(text).map(|()| text.to_owned())

@@ -4,12 +4,14 @@ mod account;
 mod admin;
 mod credential;
 mod file;
+mod ledger;
 mod notify;
 mod secrets;
 
 pub use account::Account;
 pub use admin::{Admin, token};
 pub use credential::{CredentialsError, SecretSource, exposure};
+pub use ledger::{Etcd, Ledger};
 pub use notify::{Address, Notify, Receiver};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,8 +63,10 @@ pub struct Settings {
     pub desired: PathBuf,
     /// What the desired files are a state of, if somebody says so.
     pub revision: Option<Arc<str>>,
-    /// The directory of the ledger.
+    /// The directory of the ledger file, and of the last good desired files.
     pub state_dir: PathBuf,
+    /// Where the ledger is kept.
+    pub ledger: Ledger,
     /// The address of the HTTP endpoint, as `host:port`.
     pub listen: String,
     /// The file that says who may reach the endpoint, and how, if there is one.
@@ -155,6 +159,7 @@ impl Settings {
             desired: desired.unwrap_or_else(|| beside.join(USUAL_DESIRED)),
             revision: environment("EVENKEEL_REVISION").and_then(|text| revision(&text)),
             state_dir: state_dir.unwrap_or_else(|| USUAL_STATE_DIR.into()),
+            ledger: file.ledger,
             listen,
             web_config: web_config.or(file.web_config),
             accounts,
@@ -179,10 +184,24 @@ impl Settings {
             url.into_iter().chain(&receiver.secret)
         });
         let sources = halves.chain(receivers).filter_map(SecretSource::exposure);
+        let (key, password) = match &self.ledger {
+            Ledger::File => (None, None),
+            Ledger::Etcd { etcd, .. } => (
+                etcd.identity.as_ref().and_then(|(_, key)| credential::exposure(key)),
+                etcd.user.as_ref().and_then(|(_, password)| password.exposure()),
+            ),
+        };
         let token = self.admin.token_file.as_deref().and_then(credential::exposure);
         let web = self.web_config.as_deref().and_then(credential::exposure);
         // One file may serve for several.
-        sources.chain(token).chain(web).collect::<BTreeSet<_>>().into_iter().collect()
+        sources
+            .chain(token)
+            .chain(web)
+            .chain(key)
+            .chain(password)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
     }
 
     /// Every key that a configuration file may have, as paths such as `limits.start.per`.

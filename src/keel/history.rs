@@ -90,7 +90,8 @@ impl History {
     /// Adds one record.
     pub fn apply(&mut self, record: &Record) {
         match record {
-            Record::Started { now } => self.started(*now),
+            Record::Started { now } => self.started(*now, None),
+            Record::Succeeded { now, ago } => self.started(*now, Some(*ago)),
             Record::Spent { at, calls } => {
                 self.read_clock(*at);
                 self.spent(at.mono + self.policy.limits.lateness, *calls);
@@ -136,6 +137,11 @@ impl History {
                 self.noted(*at, note);
             }
         }
+    }
+
+    /// The last reading of the clocks, in the domain of the last process; `None` before any.
+    pub fn clock(&self) -> Option<Now> {
+        self.clock
     }
 
     /// The number of the next call.
@@ -230,16 +236,18 @@ impl History {
         }
     }
 
-    /// Places the instants of an earlier clock domain into the one that begins. The wall clock
-    /// decides how long ago the last reading was, less the skew it may have, and never less than
-    /// no time at all: where it is behind, everything is charged from now.
-    fn started(&mut self, now: Now) {
+    /// Places the instants of an earlier clock domain into the one that begins. Unless it is known
+    /// how many milliseconds `ago` the last reading was at least, the wall clock decides that, less
+    /// the skew it may have, and never less than no time at all: where it is behind, everything is
+    /// charged from now.
+    fn started(&mut self, now: Now, ago: Option<u64>) {
         let before = self.clock.replace(now);
         let Some(last) = before.filter(|last| last.boot != now.boot || now.mono < last.mono) else {
             return;
         };
         let skew = i64::try_from(self.policy.limits.clock_skew.as_millis()).unwrap_or(i64::MAX);
-        let gap = now.wall.millis().saturating_sub(last.wall.millis()).saturating_sub(skew).max(0);
+        let by_wall = || now.wall.millis().saturating_sub(last.wall.millis()).saturating_sub(skew);
+        let gap = ago.map_or_else(by_wall, |ago| i64::try_from(ago).unwrap_or(i64::MAX)).max(0);
         self.shift(now.mono.millis().saturating_sub(gap).saturating_sub(last.mono.millis()));
     }
 

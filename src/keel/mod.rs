@@ -37,6 +37,7 @@ pub mod recurrence;
 mod report;
 pub mod schedule;
 mod snapshot;
+pub mod standby;
 pub mod story;
 pub mod temporary;
 pub mod time;

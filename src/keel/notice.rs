@@ -196,6 +196,13 @@ pub enum Notice {
     },
     /// The ledger can be written again.
     LedgerFree,
+    /// This process leads now, and acts; the ledger is one that machines share.
+    Leads {
+        /// Which change of leaders this is, since the ledger was made.
+        epoch: u64,
+        /// Who led before; `None`: nobody yet.
+        before: Option<Arc<str>>,
+    },
     /// No new call is sent any more; the ones under way are awaited.
     Draining {
         /// How many.

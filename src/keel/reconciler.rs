@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::account::Account;
 use super::almanac::Almanac;
@@ -16,6 +17,7 @@ use super::member::Member;
 use super::notice::Notice;
 use super::policy::{NewLedger, Policy};
 use super::record::{Past, Record};
+use super::standby::StandbyView;
 use super::temporary::Errand;
 use super::time::{Mono, Now};
 
@@ -86,6 +88,9 @@ pub struct Replay {
     pub fresh: bool,
     /// The end was torn off by a crash: so many calls may be missing.
     pub torn: u32,
+    /// How long ago the last record was made at least, where that is known from watching a ledger
+    /// that machines share. `None`: the ledger is this machine's own.
+    pub ago: Option<Duration>,
 }
 
 /// Keeps the fleet in the desired state.
@@ -104,6 +109,7 @@ pub struct Reconciler {
     pub(super) fault: Option<(Arc<str>, Now)>,
     pub(super) stuck: Option<Arc<str>>,
     draining: bool,
+    pub(super) standby: Option<StandbyView>,
     /// The wall clock less the monotonic one, to notice when somebody sets it.
     offset: i64,
     /// Who stood first in each line when it was last looked at.
@@ -131,13 +137,17 @@ impl Reconciler {
             fault: None,
             stuck: None,
             draining: false,
+            standby: None,
             offset: now.wall.millis() - now.mono.millis(),
             first: BTreeMap::new(),
         };
         let mut decision = Decision::default();
         let open: Vec<_> = keel.history.open().keys().copied().collect();
         decision.tell(Notice::Recovered { open: open.len(), past: keel.history.past().len() });
-        let mut records = vec![Record::Started { now }];
+        let mut records = vec![replay.ago.map_or(Record::Started { now }, |ago| {
+            let ago = u64::try_from(ago.as_millis()).unwrap_or(u64::MAX);
+            Record::Succeeded { now, ago }
+        })];
         if replay.fresh && keel.policy.limits.new_ledger == NewLedger::Spent {
             records.push(Record::Spent { at: now.into(), calls: u32::MAX });
         }
@@ -233,9 +243,16 @@ impl Reconciler {
         self.history.past().iter().rev()
     }
 
-    /// The fewest records that add up to the present history: for compaction.
-    pub fn compacted(&mut self, now: Now) -> Vec<Record> {
-        self.history.compacted(now)
+    /// See [`History::compact`].
+    ///
+    /// # Errors
+    /// What `write` says.
+    pub fn compact<E>(
+        &mut self,
+        now: Now,
+        write: impl FnOnce(&[Record]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.history.compact(now, write)
     }
 
     /// Calls under way.

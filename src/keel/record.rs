@@ -41,6 +41,14 @@ pub enum Record {
         /// A reading of the clocks.
         now: Now,
     },
+    /// As [`Record::Started`], by a process that may be on another machine: two machines' wall
+    /// clocks may differ by anything, so what was watched says how long ago the past is.
+    Succeeded {
+        /// A reading of the clocks.
+        now: Now,
+        /// How long ago the last record before this one was made, at least; in milliseconds.
+        ago: u64,
+    },
     /// Calls that nobody remembers: so many count as unanswered just now, in every scope.
     Spent {
         /// When that was decided.
@@ -123,6 +131,7 @@ impl Record {
     pub fn holds_back(&self) -> bool {
         match self {
             Self::Started { .. }
+            | Self::Succeeded { .. }
             | Self::Spent { .. }
             | Self::Reserved { .. }
             | Self::Settled { fate: Fate::Answered { code: 429, .. }, .. }

@@ -31,7 +31,8 @@ impl Reconciler {
     pub fn outline(&self, now: Now) -> View {
         View {
             at: Time(now.wall),
-            leader: true,
+            leader: self.standby.is_none(),
+            standby: self.standby.clone(),
             file: self.file_view(),
             guard: self.guard_view(),
             ledger_fault: self.stuck.clone(),

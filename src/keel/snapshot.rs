@@ -34,7 +34,7 @@ impl History {
         });
     }
 
-    /// The fewest records that, folded, give this history.
+    /// The fewest records that, folded, give this history, but for the wishes that have ended.
     pub fn snapshot(&self) -> Vec<Record> {
         let mut out = Vec::new();
         if let Some(now) = self.clock {
@@ -98,7 +98,7 @@ impl History {
             if let Some((action, at)) = past.waits {
                 out.push(Record::Line(Lined::Waits { at, deployment: id.clone(), action }));
             }
-            out.extend(past.wishes.carry(id));
+            out.extend(past.wishes.carry(id, self.clock.map(|clock| clock.wall)));
             // The history for people is bounded; the last act of each deployment is not lost to it.
             if let Some(last) = past.last_act.as_ref().filter(|last| last.id < oldest) {
                 out.push(Record::Past(Past::clone(last)));
@@ -161,14 +161,29 @@ impl History {
         self.chronicle.shift(millis);
     }
 
-    /// The history as of one reading of the clocks, ready to be carried.
-    pub fn compacted(&mut self, now: Now) -> Vec<Record> {
-        self.deployments.values_mut().for_each(|past| past.wishes.drop_ended(now.wall));
+    /// Has the history as of one reading of the clocks written in place of all records before.
+    ///
+    /// # Errors
+    /// What `write` says. Then nothing is forgotten that the old records may bring back.
+    pub fn compact<E>(
+        &mut self,
+        now: Now,
+        write: impl FnOnce(&[Record]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        // What has lapsed by the monotonic clock has lapsed for good. The wall clock may be set
+        // back: what has ended by it is over only once no record tells of it.
         self.prune(now.mono);
         if self.clock.is_some_and(|clock| clock.boot == now.boot && clock.mono <= now.mono) {
             self.clock = Some(now);
         }
-        self.snapshot()
+        write(&self.snapshot())?;
+        if let Some(clock) = self.clock {
+            self.deployments.retain(|_, past| {
+                past.wishes.drop_ended(clock.wall);
+                **past != DeploymentPast::default()
+            });
+        }
+        Ok(())
     }
 }
 

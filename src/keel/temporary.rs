@@ -123,12 +123,18 @@ impl Wishes {
         }
     }
 
-    pub(super) fn carry(&self, deployment: &DeploymentId) -> impl Iterator<Item = Record> {
+    /// Those that have not ended at `wall`, as records.
+    pub(super) fn carry(
+        &self,
+        deployment: &DeploymentId,
+        wall: Option<Wall>,
+    ) -> impl Iterator<Item = Record> {
+        let holds = move |wish: &&Temporary| wall.is_none_or(|wall| wish.holds(wall));
         let made = |wish: &Temporary| {
             let (deployment, wish) = (deployment.clone(), wish.clone());
             Record::Wish(Wished::Made { deployment, wish })
         };
-        [&self.over, &self.suspend].into_iter().flatten().map(made)
+        [&self.over, &self.suspend].into_iter().flatten().filter(holds).map(made)
     }
 }
 

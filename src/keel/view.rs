@@ -9,6 +9,7 @@ use super::deployment::{AccountId, Action, DeploymentId, Desired};
 use super::guard::GuardView;
 use super::plan::Reason;
 use super::record::{Cause, Past};
+use super::standby::StandbyView;
 use super::temporary::WishView;
 use super::time::Wall;
 
@@ -48,6 +49,9 @@ pub struct View {
     pub at: Time,
     /// Whether this process is the one that acts.
     pub leader: bool,
+    /// Who acts instead, if this process stands by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standby: Option<StandbyView>,
     /// The desired file.
     pub file: FileView,
     /// The change that the mass-stop guard holds, if it holds one.

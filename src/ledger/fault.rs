@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::codec;
+use super::shared::Trouble;
 
 /// An append, a sync or a compaction failed.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,14 @@ pub enum Fault {
         #[source]
         source: Option<io::Error>,
     },
+    /// Another process leads. What this one still owes is not written, and nothing is sent.
+    #[error("the ledger {} is led by {by} now", path.display())]
+    Deposed {
+        /// The ledger.
+        path: PathBuf,
+        /// Who leads.
+        by: String,
+    },
 }
 
 impl Fault {
@@ -41,7 +50,7 @@ impl Fault {
     pub const fn is_stuck(&self) -> bool {
         match self {
             Self::Stuck { .. } => true,
-            Self::Broken { .. } => false,
+            Self::Broken { .. } | Self::Deposed { .. } => false,
         }
     }
 }
@@ -60,6 +69,27 @@ pub enum OpenError {
         path: PathBuf,
         /// The process, if it has left its number.
         pid: Option<u32>,
+    },
+    /// The engine of a shared ledger did not answer.
+    #[error("cannot read the ledger {}", path.display())]
+    Engine {
+        /// The ledger.
+        path: PathBuf,
+        /// What the engine said.
+        #[source]
+        source: Trouble,
+    },
+    /// Something else is in the place of a shared ledger.
+    #[error(
+        "{} is not a ledger of evenkeel: it begins with `{first}`; give the ledger a place of its \
+         own, or remove what is there",
+        path.display()
+    )]
+    NotShared {
+        /// The ledger.
+        path: PathBuf,
+        /// The beginning of what is there.
+        first: String,
     },
     /// The system refused something.
     #[error("cannot {doing} {}", path.display())]

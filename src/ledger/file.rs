@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, Open
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::codec::Recovery;
 use super::disk::{Aside, Disk, NotReplaced};
@@ -123,9 +124,7 @@ impl Disk for Directory {
     }
 
     fn random(&mut self) -> io::Result<u32> {
-        let mut bytes = [0; 4];
-        File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-        Ok(u32::from_ne_bytes(bytes))
+        random()
     }
 
     fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
@@ -191,6 +190,14 @@ impl Disk for Directory {
         }
         Err(io::ErrorKind::AlreadyExists.into())
     }
+}
+
+/// A number that no other ledger, and no other process, has.
+pub(super) fn random() -> io::Result<u32> {
+    let mut bytes = [0; 4];
+    // Not from a device file, which a bare root directory may lack.
+    getrandom(&mut bytes[..], GetRandomFlags::empty())?;
+    Ok(u32::from_ne_bytes(bytes))
 }
 
 /// For reading and writing by this user alone. A link is refused: compaction would replace the

@@ -2,7 +2,8 @@
 //!
 //! [`Ledger`] is the one door between deciding and doing. [`FileLedger`] keeps it in a file:
 //! `codec` is the text, `journal` the rules of what is durable, `disk` the seam below them and
-//! `file` a directory behind that seam.
+//! `file` a directory behind that seam. [`shared`] keeps the same text where several machines reach
+//! it.
 
 mod codec;
 pub mod disk;
@@ -10,6 +11,7 @@ mod fault;
 mod file;
 mod journal;
 mod look;
+pub mod shared;
 
 pub use codec::{Recovery, Torn};
 pub use fault::{Corrupt, Fault, OpenError};
@@ -18,9 +20,11 @@ pub use journal::Journal;
 pub use look::look;
 
 use crate::keel::call::CallId;
+use crate::keel::decision::Effect;
 use crate::keel::decision::{Decision, Released};
 use crate::keel::notice::Notice;
 use crate::keel::record::Record;
+use crate::keel::time::Mono;
 
 /// Why a [`Decision`] stays shut.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +40,7 @@ pub enum Refused {
         /// What was to be told; it holds whether the records are durable or not.
         notices: Vec<Notice>,
     },
-    /// It cannot be known what is durable: the process must end and recover.
+    /// It cannot be known what is durable, or another process leads: this one must end.
     #[error("the ledger failed")]
     Broken(#[source] Fault),
 }
@@ -73,6 +77,22 @@ pub trait Ledger {
     /// [`Fault::Broken`]: as [`Ledger::append`].
     fn compact(&mut self, snapshot: &[Record]) -> Result<(), Fault>;
 
+    /// Once a turn of the loop: does what time asks for, and says whether this process may act.
+    ///
+    /// # Errors
+    /// [`Fault::Stuck`]: not for now. Else as [`Ledger::append`].
+    fn attend(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// Until when what was let out may be sent; `None`: for as long as the process lives.
+    fn right(&self) -> Option<Mono> {
+        None
+    }
+
+    /// Lets another process go on at once: this one has ended, and its records are durable.
+    fn hand_over(&mut self) {}
+
     /// Makes the decision's records durable and opens its envelope.
     ///
     /// # Errors
@@ -82,7 +102,9 @@ pub trait Ledger {
         if urgent || !decision.records().is_empty() {
             match self.append(decision.records(), urgent) {
                 Ok(()) => (),
-                Err(fault @ Fault::Broken { .. }) => return Err(Refused::Broken(fault)),
+                Err(fault @ (Fault::Broken { .. } | Fault::Deposed { .. })) => {
+                    return Err(Refused::Broken(fault));
+                }
                 Err(fault @ Fault::Stuck { .. }) => {
                     let calls = decision.calls();
                     let Released { effects: _, notices } = release(decision);
@@ -90,7 +112,25 @@ pub trait Ledger {
                 }
             }
         }
-        Ok(release(decision))
+        let mut released = release(decision);
+        if let Some(right) = self.right() {
+            released.effects.iter_mut().for_each(|effect| no_later_than(right, effect));
+        }
+        Ok(released)
+    }
+}
+
+impl std::fmt::Debug for dyn Ledger + '_ {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ledger").finish_non_exhaustive()
+    }
+}
+
+/// No permit outlives the right to act that it was given under.
+fn no_later_than(right: Mono, effect: &mut Effect) {
+    match effect {
+        Effect::Send(permit) => permit.send_by = permit.send_by.min(right),
+        Effect::RefreshCredentials(_) => (),
     }
 }
 

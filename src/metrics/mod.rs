@@ -187,6 +187,7 @@ impl Metrics {
             | Notice::ListCall { .. }
             | Notice::LedgerStuck { .. }
             | Notice::LedgerFree
+            | Notice::Leads { .. }
             | Notice::Draining { .. }
             | Notice::Late { .. }
             | Notice::LateNoMore { .. } => {}

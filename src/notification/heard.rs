@@ -72,7 +72,9 @@ impl What {
             Notice::ManifestMended { revision } => file_mended(revision),
             Notice::LedgerStuck { fault } => ledger_stuck(fault),
             Notice::LedgerFree => ledger_free(),
-            Notice::Recovered { .. }
+            Notice::Leads { before: Some(before), epoch } => leads(before, *epoch),
+            Notice::Leads { before: None, epoch: _ }
+            | Notice::Recovered { .. }
             | Notice::ManifestAccepted { .. }
             | Notice::DesiredChanged { .. }
             | Notice::CallEnded { .. }
@@ -166,6 +168,10 @@ fn file_refused(report: &str) -> What {
 
 fn file_mended(revision: &str) -> What {
     over(Kind::DesiredFileRefused, "", format!("{revision} is in force"))
+}
+
+fn leads(before: &str, epoch: u64) -> What {
+    begun(Kind::LeaderChanged, "", format!("{before} led before; this is epoch {epoch}"))
 }
 
 fn ledger_stuck(fault: &str) -> What {

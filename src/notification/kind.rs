@@ -28,6 +28,8 @@ pub enum Kind {
     DesiredFileRefused,
     /// The ledger cannot be written.
     LedgerStuck,
+    /// Another process leads, and acts, than before.
+    LeaderChanged,
 }
 
 /// Whether something happened or began, or is over.
@@ -63,7 +65,7 @@ impl Severity {
 
 impl Kind {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Started,
         Self::Stopped,
         Self::Failed,
@@ -75,6 +77,7 @@ impl Kind {
         Self::CredentialsRefused,
         Self::DesiredFileRefused,
         Self::LedgerStuck,
+        Self::LeaderChanged,
     ];
 
     /// The word of the configuration's `events:`.
@@ -91,6 +94,7 @@ impl Kind {
             Self::CredentialsRefused => "credentials-refused",
             Self::DesiredFileRefused => "desired-file-refused",
             Self::LedgerStuck => "ledger-stuck",
+            Self::LeaderChanged => "leader-changed",
         }
     }
 
@@ -116,6 +120,7 @@ impl Kind {
             Self::CredentialsRefused => by_phase!("account.credentials-refused"),
             Self::DesiredFileRefused => by_phase!("desired-file.refused"),
             Self::LedgerStuck => by_phase!("ledger.stuck"),
+            Self::LeaderChanged => by_phase!("leader.changed"),
         }
     }
 
@@ -132,7 +137,8 @@ impl Kind {
             Self::Held
             | Self::CredentialsRefused
             | Self::DesiredFileRefused
-            | Self::LedgerStuck => false,
+            | Self::LedgerStuck
+            | Self::LeaderChanged => false,
         }
     }
 
@@ -149,19 +155,21 @@ impl Kind {
             | Self::Held
             | Self::CredentialsRefused
             | Self::DesiredFileRefused
-            | Self::LedgerStuck => None,
+            | Self::LedgerStuck
+            | Self::LeaderChanged => None,
         }
     }
 
     /// Whether it is told when it is over, too.
     pub const fn lasts(self) -> bool {
-        self.opposite().is_none()
+        self.opposite().is_none() && !matches!(self, Self::LeaderChanged)
     }
 
     /// How much it matters; what is over is good to know.
     pub const fn severity(self, phase: Phase) -> Severity {
         match (phase, self) {
-            (Phase::Over, _) | (Phase::Begun, Self::Started | Self::Stopped) => Severity::Info,
+            (Phase::Over, _)
+            | (Phase::Begun, Self::Started | Self::Stopped | Self::LeaderChanged) => Severity::Info,
             (Phase::Begun, Self::Late | Self::Held | Self::DesiredFileRefused) => Severity::Warning,
             (
                 Phase::Begun,
@@ -208,6 +216,7 @@ impl Kind {
             (Self::DesiredFileRefused, Phase::Over) => "The desired file is mended".to_owned(),
             (Self::LedgerStuck, Phase::Begun) => "The ledger cannot be written".to_owned(),
             (Self::LedgerStuck, Phase::Over) => "The ledger can be written again".to_owned(),
+            (Self::LeaderChanged, _) => "Another process leads".to_owned(),
         }
     }
 }

@@ -98,7 +98,8 @@ impl Watcher {
             | Kind::Held
             | Kind::CredentialsRefused
             | Kind::DesiredFileRefused
-            | Kind::LedgerStuck => false,
+            | Kind::LedgerStuck
+            | Kind::LeaderChanged => false,
         }
     }
 

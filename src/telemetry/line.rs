@@ -68,6 +68,7 @@ pub fn line(notice: &Notice) -> Line {
         Notice::Wished { deployment, wish } => wished(deployment, wish),
         Notice::Resumed { deployment, by } => resumed(deployment, by),
         Notice::LedgerFree => plain(Level::INFO, "the ledger can be written again".to_owned()),
+        Notice::Leads { epoch, before } => leads(*epoch, before.as_deref()),
         Notice::Draining { in_flight } => draining(*in_flight),
         Notice::Late { deployment, ready_by, by, reason, message } => {
             late(deployment, *ready_by, *by, *reason, message)
@@ -99,6 +100,11 @@ fn manifest_accepted(revision: &str, deployments: usize, changed: usize, removed
             ..Fields::default()
         },
     }
+}
+
+fn leads(epoch: u64, before: Option<&str>) -> Line {
+    let before = before.map_or("with a new ledger".to_owned(), |who| format!("{who} did before"));
+    plain(Level::INFO, format!("this process leads, in epoch {epoch}; {before}"))
 }
 
 fn manifest_mended(revision: &str) -> Line {

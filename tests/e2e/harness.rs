@@ -131,6 +131,11 @@ impl Process {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Its exit code, once it has ended; `None` when a signal ended it.
     pub(crate) fn ended(&mut self) -> Option<i32> {
         let status = wait("the process to end", || self.child.try_wait().unwrap());
@@ -360,16 +365,23 @@ pub(crate) fn now() -> Duration {
 
 /// One request on a connection of its own.
 pub(crate) fn http(host: &str, method: &str, path: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(host).unwrap();
+    try_http(host, method, path).unwrap()
+}
+
+/// The same, of a server that may go away.
+pub(crate) fn try_http(host: &str, method: &str, path: &str) -> std::io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(host)?;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
     );
-    stream.write_all(request.as_bytes()).unwrap();
+    stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    stream.read_to_string(&mut answer)?;
+    let Some((head, body)) = answer.split_once("\r\n\r\n") else {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    };
+    Ok((head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned()))
 }
 
 /// All files below a directory, as text.

@@ -4,10 +4,14 @@
 
 mod canary;
 mod commands;
+#[path = "../shared_ledger/conformance.rs"]
+mod conformance;
 mod crashes;
 mod daemon;
 mod disk;
 mod ear;
+mod etcd;
+mod failover;
 mod files;
 mod guarded;
 mod harness;
@@ -16,9 +20,12 @@ mod misbehaviour;
 mod pauses;
 mod rogue;
 mod secrets;
+mod siege;
 mod supervised;
 mod system;
 mod teams;
+#[cfg(feature = "otlp")]
+mod traces;
 mod wall_clock;
 mod wishes;
 mod word;

@@ -1,5 +1,6 @@
 //! A keel on the bench: events and a clock go in by hand, and what comes out is looked at.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -134,6 +135,16 @@ pub(crate) struct Bench {
     policy: Policy,
 }
 
+/// What a compaction that succeeds writes.
+pub(crate) fn compacted(history: &mut History, now: Now) -> Vec<Record> {
+    let mut out = Vec::new();
+    let Ok(()) = history.compact(now, |records| {
+        out = records.to_vec();
+        Ok::<(), Infallible>(())
+    });
+    out
+}
+
 impl Bench {
     pub(crate) fn new(policy: Policy) -> Self {
         Self::after(policy, Vec::new(), Replay::default(), at(Duration::from_secs(1000)))
@@ -185,6 +196,16 @@ impl Bench {
                 Effect::RefreshCredentials(_) => self.refreshed += 1,
             }
         }
+    }
+
+    /// What a compaction that succeeds writes.
+    pub(crate) fn compacted(&mut self) -> Vec<Record> {
+        let mut out = Vec::new();
+        let Ok(()) = self.keel.compact(self.now, |records| {
+            out = records.to_vec();
+            Ok::<(), Infallible>(())
+        });
+        out
     }
 
     /// Lets time pass, with every wake-up on the way.

@@ -11,7 +11,7 @@ use evenkeel::keel::reconciler::{Event, Replay};
 use evenkeel::keel::record::Record;
 use evenkeel::keel::story::Entry;
 
-use crate::bench::{Bench, HOUR, MINUTE, SECOND, at, id, running, singles, stopped};
+use crate::bench::{Bench, HOUR, MINUTE, SECOND, at, compacted, id, running, singles, stopped};
 use crate::plant::{Plant, daily};
 
 /// The notes in the ledger, as text.
@@ -62,7 +62,7 @@ fn nothing_is_noted_twice_whatever_ends_the_process() {
     plant.until(10 * HOUR + MINUTE);
     assert_eq!(notes(&plant.bench.records).len(), before);
     let now = plant.bench.now;
-    let compacted = plant.bench.keel.compacted(now);
+    let compacted = plant.bench.compacted();
     assert_eq!(notes(&compacted).len(), before, "and nothing is lost");
     let mut bench = Bench::after(singles(), compacted, Replay::default(), now);
     bench.edit("r1", &[("a", daily("office", 9, 17))]);
@@ -105,7 +105,7 @@ fn the_oldest_notes_go_and_what_they_last_said_stays() {
     records.iter().for_each(|record| history.apply(record));
     assert_eq!(history.chronicle().of(&id("a")).count(), 0);
     assert_eq!(history.chronicle().of(&id("b")).count(), NOTES_MAX);
-    let compacted = history.compacted(bench.now);
+    let compacted = compacted(&mut history, bench.now);
     let mut again = History::new(Policy::default());
     compacted.iter().for_each(|record| again.apply(record));
     assert!(again == history, "the fold of the snapshot is another history");

@@ -11,8 +11,8 @@ use evenkeel::keel::record::{Record, Stamp};
 use evenkeel::keel::time::{Boot, Mono, Now, Wall};
 
 use crate::bench::{
-    Bench, EPOCH, HOUR, MINUTE, SECOND, account, at, id, running, singles, start_of, starting,
-    status_of,
+    Bench, EPOCH, HOUR, MINUTE, SECOND, account, at, compacted, id, running, singles, start_of,
+    starting, status_of,
 };
 
 const fn s(seconds: i64) -> Mono {
@@ -253,7 +253,7 @@ fn an_older_record_written_last_does_not_turn_the_clock_back() {
         settled(2, code(201), 5000),
     ];
     let mut history = fold(Policy::default(), &records);
-    let mut compacted = history.compacted(reading(1, 5000, 5000));
+    let mut compacted = compacted(&mut history, reading(1, 5000, 5000));
     compacted.push(started(reading(2, 30, 6000)));
     let history = fold(Policy::default(), &compacted);
     assert_eq!(history.verdict(&start_of("b"), s(0), 0), Verdict::Until(s(30 - 880 + 3610)));
@@ -320,7 +320,7 @@ fn a_clock_that_was_set_is_told_to_the_ledger_before_a_reboot_asks() {
     let mut bench = starting();
     bench.now.wall = bench.now.wall.shifted(86_400_000);
     bench.tell(Event::Tick);
-    let (records, compacted) = (bench.records.clone(), bench.keel.compacted(bench.now));
+    let (records, compacted) = (bench.records.clone(), bench.compacted());
     let rebooted = Now {
         boot: Boot(2),
         mono: Mono::from_millis(20_000),
@@ -374,7 +374,7 @@ fn so_many_starts_and_stops_are_remembered_and_each_once() {
     }
     history.apply(&settled(1, Fate::NeverLeft, 0));
     assert_eq!((history.past().len(), history.past()[0].id), (PAST_MAX, CallId(2)));
-    let again = fold(Policy::default(), &history.compacted(reading(1, 0, 0)));
+    let again = fold(Policy::default(), &compacted(&mut history, reading(1, 0, 0)));
     let last = again.last_act(&id("old")).unwrap();
     assert_eq!(last.id, past.id, "the last act of each deployment is not lost to it");
 }

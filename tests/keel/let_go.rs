@@ -193,8 +193,7 @@ fn a_schedule_that_an_edit_brings_is_held_from_the_edit_on() {
 #[test]
 fn a_compaction_carries_it() {
     let mut bench = six_held();
-    let now = bench.now;
-    bench.records = bench.keel.compacted(now);
+    bench.records = bench.compacted();
     assert_eq!(recorded(&bench), [format!("{SIX} 6")]);
     let kept = file("r2", 10, 0..6);
     let bench = restarted(bench, Some(&kept), &kept);

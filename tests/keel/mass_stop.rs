@@ -311,7 +311,7 @@ fn a_torn_end_forgets_no_hold() {
     read(&mut bench, &file("r2", 10, 0..6));
     // Only a file whose hold is durable is kept, so the one before still is.
     let records = bench.records[..known].to_vec();
-    let replay = Replay { fresh: false, torn: 9 };
+    let replay = Replay { fresh: false, torn: 9, ago: None };
     let mut bench = Bench::after(singles(), records, replay, bench.now);
     bench.tell(Event::ManifestKept(before));
     read(&mut bench, &file("r2", 10, 0..6));

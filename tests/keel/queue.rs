@@ -228,7 +228,7 @@ fn a_restart_keeps_the_order_even_of_those_not_seen_yet() {
     }
     let order = ["d05", "d02", "d04"];
     assert_eq!(names(&bench), order);
-    let compacted = bench.keel.compacted(bench.now);
+    let compacted = bench.compacted();
     for records in [bench.records.clone(), compacted] {
         let replay = evenkeel::keel::reconciler::Replay::default();
         let mut bench = Bench::after(account_wide(), records, replay, bench.now).restart(2 * HOUR);
@@ -343,7 +343,7 @@ fn who_gets_no_turn_today_goes_first_tomorrow() {
         for turn in turns {
             assert_eq!(day(&mut bench, &mut up), turn, "taken over {taken_over}");
             if taken_over == "after a compaction" {
-                bench.records = bench.keel.compacted(bench.now);
+                bench.records = bench.compacted();
             }
             if taken_over != "never" {
                 bench = bench.restart(SECOND);

@@ -10,10 +10,11 @@ use evenkeel::keel::intent::Rule;
 use evenkeel::keel::line::Lined;
 use evenkeel::keel::policy::Policy;
 use evenkeel::keel::record::{Carried, Past, Record, Stamp, TallyLine};
+use evenkeel::keel::temporary::{Temporary, Want, Wished};
 use evenkeel::keel::time::{Boot, Mono, Now, Wall};
 use proptest::prelude::*;
 
-use crate::bench::{EPOCH, account, id, repeatable, start_of, status_of};
+use crate::bench::{EPOCH, account, compacted, id, repeatable, start_of, status_of};
 
 /// One step of a random ledger; numbers are folded into what is possible at that point.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ enum Step {
     Waits(u8),
     Left(u8),
     Noted(u8, u8),
+    Wished(u8, u8),
+    Resumed(u8),
     Wait(u32),
     SetWall(i32),
 }
@@ -50,6 +53,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<u8>().prop_map(Step::Waits),
         1 => any::<u8>().prop_map(Step::Left),
         4 => (any::<u8>(), any::<u8>()).prop_map(|(which, note)| Step::Noted(which, note)),
+        2 => (any::<u8>(), any::<u8>()).prop_map(|(which, until)| Step::Wished(which, until)),
+        1 => any::<u8>().prop_map(Step::Resumed),
         6 => (0..4_000_000u32).prop_map(Step::Wait),
         1 => (-100_000_000..100_000_000).prop_map(Step::SetWall),
     ]
@@ -152,6 +157,17 @@ impl Scribe {
             }
             Step::Left(which) => Record::Line(Lined::Left { at, deployment: deployment(which) }),
             Step::Noted(which, note) => Record::Noted { at, note: Self::note(which, note) },
+            Step::Wished(which, until) => {
+                let want =
+                    if which < 128 { Want::Suspend } else { Want::Override(Desired::Running) };
+                let until = (until > 0).then(|| at.wall.shifted(i64::from(until) * 100_000));
+                let wish = Temporary { at, want, until, reason: None, by: "alice".into() };
+                Record::Wish(Wished::Made { deployment: deployment(which), wish })
+            }
+            Step::Resumed(which) => {
+                let (deployment, by) = (deployment(which), "bob".into());
+                Record::Wish(Wished::Ended { at, deployment, by })
+            }
             Step::Wait(millis) => {
                 self.now.mono = self.now.mono.shifted(i64::from(millis));
                 self.now.wall = self.now.wall.shifted(i64::from(millis));
@@ -183,7 +199,7 @@ proptest! {
         steps.iter().for_each(|step| scribe.write(step));
         let whole = fold(&scribe.records);
         let mut pruned = whole.clone();
-        let compacted = pruned.compacted(scribe.now);
+        let compacted = compacted(&mut pruned, scribe.now);
         prop_assert_eq!(&fold(&compacted), &pruned);
         // And nothing that was pruned mattered.
         for which in 0..12 {
@@ -249,14 +265,14 @@ fn a_snapshot_is_as_short_as_can_be() {
     let starts = Carried::Starts { deployment: id("a"), awaited, shown: vec![] };
     let (whole, past) = (fold(&one_start()), [Record::Past(past), Record::Carried(starts)]);
     let expected = [&head(now(1, 100))[..], &tallies, &past].concat();
-    assert_eq!(whole.clone().compacted(now(1, 100)), expected);
+    assert_eq!(compacted(&mut whole.clone(), now(1, 100)), expected);
     let lapsed = now(1, 12 + 3610);
-    assert_eq!(whole.clone().compacted(lapsed), [&head(lapsed)[..], &past].concat());
+    assert_eq!(compacted(&mut whole.clone(), lapsed), [&head(lapsed)[..], &past].concat());
 }
 
 #[test]
 fn a_snapshot_is_stamped_with_the_present_of_its_own_boot_only() {
-    let clock = |at: Now| fold(&one_start()).compacted(at)[0].clone();
+    let clock = |at: Now| compacted(&mut fold(&one_start()), at)[0].clone();
     assert_eq!(clock(now(1, 12)), Record::Started { now: now(1, 12) });
     assert_eq!(clock(now(1, 13)), Record::Started { now: now(1, 13) });
     assert_eq!(clock(now(1, 11)), Record::Started { now: now(1, 12) }, "never back");

@@ -13,7 +13,7 @@ use evenkeel::keel::temporary::{Errand, Want};
 use evenkeel::keel::time::Wall;
 
 use crate::bench::{
-    Bench, EPOCH, HOUR, MINUTE, SECOND, accepted, bench, id, running, singles, stopped,
+    Bench, EPOCH, HOUR, MINUTE, SECOND, accepted, bench, compacted, id, running, singles, stopped,
 };
 
 const START: &str = "start a";
@@ -67,13 +67,13 @@ fn it_outlives_restarts_and_compaction() {
     };
     let held: Vec<Record> = bench.records.clone();
     let mut history = fold(&held);
-    let compacted = history.compacted(bench.now);
-    assert_eq!(fold(&compacted).wishes(&id("a")), fold(&held).wishes(&id("a")));
+    let written = compacted(&mut history, bench.now);
+    assert_eq!(fold(&written).wishes(&id("a")), fold(&held).wishes(&id("a")));
     assert_eq!(history.wishes(&id("a")).unwrap().at(bench.now.wall).count(), 2);
     let mut later = bench.now;
     later.wall = later.wall.shifted(3 * 3_600_000);
     later.mono = later.mono + 3 * HOUR;
-    history.compacted(later);
+    compacted(&mut history, later);
     let left: Vec<_> = history.wishes(&id("a")).unwrap().at(bench.now.wall).collect();
     assert_eq!(left.iter().map(|wish| wish.want).collect::<Vec<_>>(), [Want::Suspend]);
     let mut bench = bench.restart(MINUTE);
@@ -129,6 +129,21 @@ fn what_the_file_does_not_name_cannot_be_wished_for() {
     bench.edit("r3", &[("a", running())]);
     assert_eq!(rule(&bench), "state");
     assert!(bench.keel.history().wishes(&id("a")).is_none(), "it ended when it left the file");
+}
+
+/// Found by the simulation: a compaction that failed had taken from memory what the ledger kept, so
+/// nobody ended it, and a wall clock that was set back brought it to life.
+#[test]
+fn what_is_over_is_remembered_for_as_long_as_the_ledger_may_have_it() {
+    let mut bench = bench(running());
+    bench.tell(wish("a", Want::Suspend, Some(HOUR)));
+    bench.watch("a", "running", 2 * HOUR);
+    bench.keel.compact(bench.now, |_| Err("the disk is full")).unwrap_err();
+    bench.edit("r2", &[]);
+    bench.now.wall = bench.now.wall.shifted(-5_400_000);
+    let mut bench = bench.restart(SECOND);
+    bench.edit("r3", &[("a", stopped())]);
+    assert_eq!(bench.watch("a", "running", SECOND), [STOP]);
 }
 
 #[test]

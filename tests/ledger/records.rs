@@ -224,11 +224,13 @@ fn lined() -> impl Strategy<Value = Lined> {
 
 /// Any record. A new kind belongs here: [`kind`] does not compile without it.
 pub(crate) fn record() -> impl Strategy<Value = Record> {
-    let now = (any::<u64>(), stamp()).prop_map(|(boot, Stamp { mono, wall })| Record::Started {
-        now: Now { boot: Boot(boot), mono, wall },
-    });
+    let now = || {
+        let reading = |(boot, Stamp { mono, wall })| Now { boot: Boot(boot), mono, wall };
+        (any::<u64>(), stamp()).prop_map(reading)
+    };
     prop_oneof![
-        now,
+        now().prop_map(|now| Record::Started { now }),
+        (now(), any::<u64>()).prop_map(|(now, ago)| Record::Succeeded { now, ago }),
         (stamp(), any::<u32>()).prop_map(|(at, calls)| Record::Spent { at, calls }),
         (stamp(), any::<u64>(), call(), of(cause())).prop_map(|(at, id, call, cause)| {
             Record::Reserved { at, id: CallId(id), call, cause }
@@ -270,8 +272,9 @@ pub(crate) fn kind(record: &Record) -> usize {
         Record::Line(_) => 11,
         Record::Noted { .. } => 12,
         Record::Wish(_) => 13,
+        Record::Succeeded { .. } => 14,
     }
 }
 
 /// How many kinds there are.
-pub(crate) const KINDS: usize = 14;
+pub(crate) const KINDS: usize = 15;

@@ -361,7 +361,7 @@ impl State {
 
     fn up(&mut self, rules: &Rules) {
         let history = self.disk.fold(rules, rules.lie);
-        let replay = Replay { fresh: self.disk.is_empty(), torn: 0 };
+        let replay = Replay { fresh: self.disk.is_empty(), torn: 0, ago: None };
         let (reconciler, decision) = Reconciler::recover(history, replay, self.now());
         self.keel = Some(Arc::new(Keel::new(reconciler)));
         self.down_since = 0;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
+use super::ledger::Ledger;
 use super::shared::{DeploymentId, Duration, Name};
 
 /// How evenkeel runs. Every key but an account's URL and credentials has a default.
@@ -13,8 +14,10 @@ pub(crate) struct Configuration {
     /// The desired file, a directory of them, or a pattern such as `teams/*.yaml`; relative to this
     /// file.
     pub(crate) desired: Option<String>,
-    /// Where the ledger is kept; one process at a time.
+    /// The directory of the ledger file and of the last good desired files; one process at a time.
     pub(crate) state_dir: Option<String>,
+    /// Where the ledger is kept: `file`, or where several machines reach it.
+    pub(crate) ledger: Option<Ledger>,
     /// Where the status page, metrics and probes are served.
     #[schemars(regex(pattern = r":\d+$"))]
     pub(crate) listen: Option<String>,
@@ -337,4 +340,6 @@ pub(crate) enum Event {
     DesiredFileRefused,
     /// The ledger cannot be written.
     LedgerStuck,
+    /// Another process leads, and acts, than before.
+    LeaderChanged,
 }

@@ -9,6 +9,7 @@
 
 mod configuration;
 mod desired;
+mod ledger;
 mod shared;
 
 use std::collections::BTreeSet;
@@ -147,6 +148,10 @@ fn a_configuration_has_the_keys_that_the_parser_knows() {
     );
     for (definition, text) in [
         ("", "q7: 1".to_owned()),
+        ("SharedLedger", "ledger: { q7: 1 }".to_owned()),
+        ("Etcd", "ledger: { etcd: { q7: 1 } }".to_owned()),
+        ("EtcdTls", "ledger: { etcd: { tls: { q7: 1 } } }".to_owned()),
+        ("EtcdCredentials", "ledger: { etcd: { credentials: { q7: 1 } } }".to_owned()),
         ("Account", format!("{account} secret: {{ env: A }}, q7: 1 }} }}")),
         ("Limits", "limits: { q7: 1 }".to_owned()),
         ("Limit", "limits: { stop: { q7: 1 } }".to_owned()),

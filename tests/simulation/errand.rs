@@ -84,10 +84,20 @@ impl Errands {
         }
     }
 
-    /// The wall clock is set: what has ended by the old one may be remembered or not.
-    pub(crate) fn clock_set(&mut self) {
-        let ending = self.asked.iter().filter(|(_, one)| one.ends().next().is_some());
-        self.doubted.extend(ending.map(|(id, _)| id.clone()));
+    /// The ledger was written anew at `wall`, without what had ended: no clock that is set back
+    /// brings that to life again. Unless it is `known` that it was, nobody knows.
+    pub(crate) fn compacted(&mut self, wall: Wall, known: bool) {
+        let over = |one: &Asked| one.ends().any(|until| !holds(Some(until), wall));
+        if !known {
+            let ended = self.asked.iter().filter(|(_, one)| over(one));
+            self.doubted.extend(ended.map(|(id, _)| id.clone()));
+            return;
+        }
+        for one in self.asked.values_mut() {
+            one.over.take_if(|(_, until)| !holds(*until, wall));
+            one.suspend.take_if(|until| !holds(*until, wall));
+        }
+        self.asked.retain(|_, one| one.over.is_some() || one.suspend.is_some());
     }
 
     /// A file is about to come into force: it ends what is asked for about those that it does not

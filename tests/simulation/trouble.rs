@@ -35,7 +35,6 @@ impl<C: Choose> World<'_, C> {
             let up = if short { 1 } else { self.chooser.pick(&[1, 90_000, 30 * 86_400_000]) };
             let base = 20_000 + self.chooser.below(up) as u64;
             self.clocks.reboot(self.time, base, known + wrong);
-            self.oracle.errands.clock_set();
         }
         match (short, reboot) {
             (true, false) => 1000,
@@ -125,7 +124,6 @@ impl<C: Choose> World<'_, C> {
                 // Two milliseconds, so that no two records bear one instant and two wall times.
                 self.time += 2;
                 self.clocks.wall_error += self.chooser.pick(&[60_000, -60_000, DAY, -DAY]);
-                self.oracle.errands.clock_set();
                 self.tell(|| "the wall clock is set".to_owned());
             }
             9 if self.keel.is_some() => {

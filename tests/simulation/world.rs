@@ -231,7 +231,7 @@ impl<'a, C: Choose> World<'a, C> {
         records.iter().for_each(|record| history.apply(record));
         self.desired.unread();
         self.oracle.restarted(self.time);
-        let replay = Replay { fresh: records.is_empty(), torn };
+        let replay = Replay { fresh: records.is_empty(), torn, ago: None };
         let (keel, decision) = Reconciler::recover(history, replay, now);
         (self.keel, self.ledger) = (Some(keel), Some(ledger));
         self.commit(decision)?;
@@ -251,12 +251,16 @@ impl<'a, C: Choose> World<'a, C> {
     pub(crate) fn compact(&mut self) {
         let now = self.clocks.now(self.time);
         let (Some(keel), Some(ledger)) = (&mut self.keel, &mut self.ledger) else { return };
-        match ledger.compact(&keel.compacted(now)) {
-            Ok(()) => self.disk.compacted(self.clocks.wall_error),
+        match keel.compact(now, |snapshot| ledger.compact(snapshot)) {
+            Ok(()) => {
+                self.disk.compacted(self.clocks.wall_error);
+                self.oracle.errands.compacted(now.wall, true);
+            }
             // The old file is whole and goes on.
             Err(fault) if fault.is_stuck() => (),
             Err(fault) => {
                 self.disk.compacted(self.clocks.wall_error);
+                self.oracle.errands.compacted(now.wall, false);
                 self.breaks(&fault);
             }
         }

@@ -1,7 +1,8 @@
 //! What the ledger remembers of a deployment, as it stood at an instant.
 
 use crate::cli::exit::Failure;
-use crate::config::Settings;
+use crate::cli::shared;
+use crate::config::{self, Settings};
 use crate::keel::budget::Verdict;
 use crate::keel::call::Call;
 use crate::keel::chronicle::{Note, Standing};
@@ -15,6 +16,7 @@ use crate::keel::temporary::Wished;
 use crate::keel::time::{Now, Wall};
 use crate::keel::view::PastView;
 use crate::ledger;
+use crate::ledger::shared::Terms;
 
 /// What to do where it cannot be read.
 const NEXT: &str = "run this as the daemon's user, with its configuration or its `--state-dir`";
@@ -36,7 +38,7 @@ impl Memory {
         let blank = || History::new(settings.policy.clone());
         let mut memory = Self { whole: blank(), then: blank(), clock: None, oldest: None };
         let mut later = false;
-        ledger::look(&settings.state_dir, |record| {
+        let take = |record| {
             let (clock, stamp) = reading(&record, memory.clock);
             later = later || stamp.is_some_and(|stamp| at < stamp);
             memory.oldest = memory.oldest.into_iter().chain(stamp).min();
@@ -45,7 +47,14 @@ impl Memory {
                 memory.then.apply(&record);
             }
             memory.whole.apply(&record);
-        })
+        };
+        match &settings.ledger {
+            config::Ledger::File => ledger::look(&settings.state_dir, take),
+            config::Ledger::Etcd { etcd, lease } => {
+                let mut store = shared::engine(etcd, Terms { lease: *lease })?;
+                ledger::shared::look(&mut *store, take)
+            }
+        }
         .map_err(|error| Failure::because("cannot read the ledger", error).next(NEXT))?;
         Ok(memory)
     }
@@ -159,7 +168,7 @@ fn reading(record: &Record, before: Option<Now>) -> (Option<Now>, Option<Wall>) 
         (clock, Some(stamp.wall))
     };
     match record {
-        Record::Started { now } => (Some(*now), Some(now.wall)),
+        Record::Started { now } | Record::Succeeded { now, ago: _ } => (Some(*now), Some(now.wall)),
         Record::Spent { at: stamp, .. }
         | Record::Reserved { at: stamp, .. }
         | Record::Settled { at: stamp, .. }

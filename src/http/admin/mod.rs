@@ -274,6 +274,11 @@ async fn attempt(
         let fault = format!("the ledger cannot be written, so nothing was changed: {fault}");
         return Err((StatusCode::SERVICE_UNAVAILABLE, fault));
     }
+    if let Some(standby) = &view.standby {
+        let leader = standby.leader.as_deref().unwrap_or("another one");
+        let fault = format!("this process stands by; ask {leader}, which leads");
+        return Err((StatusCode::SERVICE_UNAVAILABLE, fault));
+    }
     if let Some(id) = target.id()
         && state.one(id).await.map_err(silent)?.is_none()
     {

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::moment::when;
 use crate::keel::guard::{GuardView, way_out};
+use crate::keel::standby::StandbyView;
 use crate::keel::time::Wall;
 use crate::keel::view::{AccountView, View};
 
@@ -22,7 +23,16 @@ pub(super) fn faults(view: &View) -> Markup {
         @if let Some(guard) = &view.guard { (held(guard, now)) }
         @for account in &view.accounts { (of_account(account, now)) }
         @if !view.leader {
-            (note("note", &html! { "This process stands by; another one acts." }, &html! {}))
+            (note("note", &html! { "This process stands by; another one acts." },
+                &html! {
+                    @if let Some(StandbyView { leader, as_of }) = &view.standby {
+                        p {
+                            @if let Some(leader) = leader { code { (leader) } " leads. " }
+                            "What is shown of the past is its ledger as of "
+                            (when(now, as_of.0)) "."
+                        }
+                    }
+                }))
         }
     }
 }

@@ -69,5 +69,9 @@ fn taken_over(records: &[Record]) {
     let wall = Wall::from_millis(1_767_225_600_000);
     let now = Now { boot: Boot(1), mono: Mono::from_millis(1_000_000), wall };
     let (mut keel, _) = Reconciler::recover(history, Replay::default(), now);
-    written(&keel.compacted(now));
+    keel.compact(now, |snapshot| {
+        written(snapshot);
+        Ok::<_, std::convert::Infallible>(())
+    })
+    .unwrap();
 }

@@ -1,0 +1,78 @@
+//! A ledger that machines share: from the settings to a process that stands by for it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::exit::Failure;
+use crate::clock::Clock;
+use crate::config::{Etcd, Settings};
+use crate::http::{Changes, Heartbeat};
+use crate::keel::notice::chain;
+use crate::ledger::shared::etcd::{self, Login};
+use crate::ledger::shared::{self, Follower, Member, Store, Terms};
+use crate::standby::{Shown, Standby};
+
+/// Makes ready to stand by; asks nothing of the engine yet. One who cannot wait for ever gives up
+/// once it has seen that another one leads.
+///
+/// # Errors
+/// When a certificate is not to be had, or the system has no resources.
+pub fn standby(
+    settings: &Settings,
+    (etcd, lease): (&Etcd, Duration),
+    clock: &Clock,
+    (heartbeat, changes): (Heartbeat, Changes),
+    waits: bool,
+) -> Result<Standby, Failure> {
+    let random = |error| Failure::because("the system gives no random numbers", error);
+    let terms = Terms { lease };
+    let now = clock.clone();
+    let member = Member {
+        store: engine(etcd, terms)?,
+        holder: shared::holder().map_err(random)?,
+        terms,
+        clock: Box::new(move || now.now().mono),
+    };
+    Ok(Standby {
+        follower: Follower::new(member),
+        terms,
+        id: shared::random().map_err(random)?,
+        clock: clock.clone(),
+        heartbeat,
+        changes,
+        patience: (!waits).then_some(lease + Duration::from_secs(1)),
+        shown: Shown::new(settings.policy.clone(), clock.now()),
+    })
+}
+
+/// The way to the engine.
+///
+/// # Errors
+/// As [`standby`].
+pub fn engine(etcd: &Etcd, terms: Terms) -> Result<Box<dyn Store>, Failure> {
+    let read = |path: &Path| {
+        std::fs::read(path)
+            .map_err(|error| Failure::because(format!("cannot read {}", path.display()), error))
+    };
+    let identity = etcd.identity.as_ref().map(|(certificate, key)| {
+        let mut pem = read(certificate)?;
+        pem.push(b'\n');
+        pem.extend(read(key)?);
+        Ok::<_, Failure>(pem)
+    });
+    let login = etcd.user.clone().map(|(user, password)| {
+        let password = Box::new(move || password.read().map_err(|error| chain(&error)));
+        Login { user, password }
+    });
+    let options = etcd::Options {
+        endpoints: etcd.endpoints.clone(),
+        prefix: etcd.prefix.clone(),
+        ca: etcd.ca.as_deref().map(read).transpose()?,
+        identity: identity.transpose()?,
+        login,
+        patience: terms.patience(),
+    };
+    let etcd = etcd::Etcd::new(options)
+        .map_err(|error| Failure::because("cannot use `ledger.etcd`", error))?;
+    Ok(Box::new(etcd))
+}

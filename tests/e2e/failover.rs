@@ -1,0 +1,229 @@
+//! Three daemons, one budget, a real etcd: whoever leads dies, sleeps or is told to end, and etcd
+//! itself loses members. The simulator's audit is never above the limit.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::etcd::Cluster;
+use crate::harness::{Daemon, World, now, try_http, wait};
+
+/// Fail-over takes about as long.
+const LEASE: Duration = Duration::from_secs(5);
+
+const IDS: [&str; 3] = ["w41b11c0", "b1f77113", "mdfba81f"];
+
+struct Machines {
+    world: World,
+    etcd: Cluster,
+    daemons: Vec<Option<Daemon>>,
+}
+
+impl Machines {
+    fn new(daemons: usize) -> Self {
+        let etcd = Cluster::new(3);
+        let flags: Vec<_> = IDS.map(|id| format!("--deployment={id}=running")).into();
+        let world = World::new(&flags.iter().map(String::as_str).collect::<Vec<_>>());
+        let endpoints = etcd.endpoints().join(", ");
+        let ledger = format!("ledger: {{ lease: 5s, etcd: {{ endpoints: [{endpoints}] }} }}");
+        // Somebody at the console keeps turning them back here.
+        let guards = "guards: { contested: { reversals: 1000000 } }";
+        world.configure("limits:\n", &format!("{ledger}\n{guards}\nlimits:\n"));
+        world.desire(&IDS.map(|id| format!("  {id}: running\n")).concat());
+        let mut machines = Self { world, etcd, daemons: Vec::new() };
+        for number in 0..daemons {
+            let daemon = machines.start(number);
+            machines.daemons.push(Some(daemon));
+        }
+        machines
+    }
+
+    fn start(&self, number: usize) -> Daemon {
+        let state = self.world.scratch.path(&format!("state-{number}"));
+        self.world.run_with(|command| {
+            command.env("EVENKEEL_STATE_DIR", state);
+        })
+    }
+
+    fn restart(&mut self, number: usize) {
+        self.daemons[number] = Some(self.start(number));
+    }
+
+    fn daemon(&self, number: usize) -> &Daemon {
+        self.daemons[number].as_ref().unwrap()
+    }
+
+    /// Waits until another one than `but` leads; which, and how long it took.
+    fn leader(&self, but: Option<usize>) -> (usize, Duration) {
+        let began = now();
+        let leads = |daemon: &Daemon| {
+            let metrics = try_http(&daemon.address, "GET", "/metrics");
+            metrics.is_ok_and(|(_, text)| text.contains("\nevenkeel_leader 1\n"))
+        };
+        let leader = wait("a leader", || {
+            let mut running = (0..self.daemons.len()).filter(|number| Some(*number) != but);
+            running.find(|number| self.daemons[*number].as_ref().is_some_and(leads))
+        });
+        (leader, now() - began)
+    }
+
+    /// As a supervisor does: starts those again that have ended, as the deposed do.
+    fn supervise(&mut self) {
+        for number in 0..self.daemons.len() {
+            let mut daemon = self.daemons[number].take().unwrap();
+            if daemon.process.has_ended() {
+                assert_eq!(daemon.process.ended(), Some(3), "{}", daemon.process.output());
+                daemon = self.start(number);
+            }
+            self.daemons[number] = Some(daemon);
+        }
+    }
+
+    /// Somebody turns all of them off, so that starts are wanted.
+    fn disturb(&self) {
+        for id in IDS {
+            self.world.console(id, "stopped");
+        }
+    }
+
+    fn converge(&self) {
+        let (leader, _) = self.leader(None);
+        self.daemon(leader).converges(IDS.len());
+    }
+}
+
+/// How many fail-overs: a few; `EVENKEEL_FAILOVERS=100` for a long look.
+fn rounds() -> usize {
+    std::env::var("EVENKEEL_FAILOVERS").ok().and_then(|text| text.parse().ok()).unwrap_or(6)
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "how long it took is what people want to know of it")]
+fn whatever_becomes_of_the_leader_another_goes_on_within_the_budget() {
+    let mut machines = Machines::new(3);
+    machines.converge();
+    let mut took: [Vec<Duration>; 3] = Default::default();
+    for round in 0..rounds() {
+        machines.disturb();
+        let (leader, _) = machines.leader(None);
+        let mut daemon = machines.daemons[leader].take().unwrap();
+        match round % 3 {
+            0 => {
+                daemon.process.kill();
+                took[0].push(machines.leader(Some(leader)).1);
+            }
+            1 => {
+                daemon.process.signal(Signal::STOP);
+                took[1].push(machines.leader(Some(leader)).1);
+                daemon.process.signal(Signal::CONT);
+                assert_eq!(daemon.process.ended(), Some(3), "{}", daemon.process.output());
+                assert!(daemon.process.output().contains("another process leads"));
+            }
+            _ => {
+                daemon.process.signal(Signal::TERM);
+                took[2].push(machines.leader(Some(leader)).1);
+                assert_eq!(daemon.process.ended(), Some(0), "{}", daemon.process.output());
+            }
+        }
+        machines.restart(leader);
+        machines.world.assert_within_budget();
+    }
+    eprintln!(
+        "until another one led: killed {:?}, stopped {:?}, told {:?}",
+        took[0], took[1], took[2]
+    );
+    // The rest is for a machine that is busy with other tests.
+    for time in took[0].iter().chain(&took[1]) {
+        assert!(*time < LEASE * 2, "{took:?}");
+    }
+    // No edit is lost.
+    machines.world.desire(&IDS.map(|id| format!("  {id}: stopped\n")).concat());
+    wait("the edit to be in force", || {
+        let (leader, _) = machines.leader(None);
+        let view = machines.daemon(leader).view();
+        let wanted = |one: &serde_json::Value| one["desired"]["state"] == "stopped";
+        let held = view["guard"]["change"].as_str().map(str::to_owned);
+        if let Some(change) = held {
+            let all = IDS.map(|id| format!("  {id}: stopped\n")).concat();
+            let text = format!("acknowledge: {change}\ndeployments:\n{all}");
+            machines.world.scratch.write("desired.yaml", &text);
+        }
+        view["deployments"].as_array().unwrap().iter().all(wanted).then_some(())
+    });
+    machines.converge();
+    machines.world.assert_within_budget();
+}
+
+#[test]
+fn followers_are_ready_and_show_the_leaders_facts() {
+    let machines = Machines::new(2);
+    let (leader, _) = machines.leader(None);
+    let follower = 1 - leader;
+    machines.daemon(leader).converges(IDS.len());
+    machines.disturb();
+    wait("a start by the leader", || (!machines.world.posts().is_empty()).then_some(()));
+    let daemon = machines.daemon(follower);
+    assert_eq!(daemon.get("/healthz").0, 200);
+    wait("the follower to be ready", || (daemon.get("/readyz").0 == 200).then_some(()));
+    assert!(daemon.get("/metrics").1.contains("\nevenkeel_leader 0\n"));
+    wait("the follower to know the start", || {
+        let (_, history) = daemon.get("/api/v1/history");
+        history.contains("\"start\"").then_some(())
+    });
+    let view = daemon.view();
+    assert_eq!(view["leader"], false);
+    assert!(view["standby"]["leader"].is_string() && view["standby"]["asOf"].is_string(), "{view}");
+    assert_eq!(view["deployments"].as_array().unwrap().len(), IDS.len());
+    assert!(daemon.get("/").1.contains("This process stands by"));
+    let posts = machines.world.posts().len();
+    assert!(posts <= IDS.len(), "{posts}");
+    machines.world.assert_within_budget();
+}
+
+#[test]
+fn etcd_may_lose_a_member_and_without_a_quorum_nothing_is_sent() {
+    let mut machines = Machines::new(2);
+    machines.converge();
+    machines.etcd.kill(0);
+    machines.disturb();
+    machines.converge();
+    machines.etcd.kill(1);
+    for number in 0..2 {
+        let daemon = machines.daemon(number);
+        wait("readiness to say so", || (daemon.get("/readyz").0 == 503).then_some(()));
+        assert_eq!(daemon.get("/healthz").0, 200);
+        assert_eq!(daemon.get("/metrics").0, 200);
+    }
+    let posts = machines.world.posts();
+    machines.disturb();
+    machines.world.lets_pass(LEASE * 2);
+    assert_eq!(machines.world.posts(), posts);
+    machines.etcd.start(0);
+    machines.etcd.start(1);
+    machines.etcd.is_healthy();
+    wait("starts again", || (machines.world.posts().len() > posts.len()).then_some(()));
+    // Who led may have been deposed: nobody could renew the lease meanwhile.
+    wait("all to be ready again", || {
+        machines.supervise();
+        let ready = |daemon: &Daemon| {
+            try_http(&daemon.address, "GET", "/readyz").is_ok_and(|(code, _)| code == 200)
+        };
+        machines.daemons.iter().flatten().all(ready).then_some(())
+    });
+    machines.converge();
+    machines.world.assert_within_budget();
+}
+
+/// A command that does one thing does not take the budget from a daemon.
+#[test]
+fn once_does_not_depose_a_daemon() {
+    let machines = Machines::new(1);
+    machines.converge();
+    let mut command = machines.world.command(&["once", "--timeout", "5s"]);
+    command.env("EVENKEEL_STATE_DIR", machines.world.scratch.path("state-once"));
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("leads; one at a time may spend the budget"), "{said}");
+    assert_eq!(machines.leader(None).0, 0);
+}
