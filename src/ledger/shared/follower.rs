@@ -127,7 +127,7 @@ impl Follower {
         if self.known.as_ref() == Some(&head.version) {
             return Ok(None);
         }
-        let Whole { version, known } = Whole::read(&mut *self.member.store)?;
+        let Whole { version, known } = Whole::behind(head, &mut *self.member.store)?;
         self.known = Some(version);
         Ok(Some(known.map_or_else(Vec::new, |known| known.records)))
     }

@@ -31,19 +31,25 @@ pub(super) struct Known {
 }
 
 impl Whole {
-    /// Reads it. Whoever leads may compact it meanwhile: then it is read again.
+    /// Reads it.
     pub(super) fn read(store: &mut dyn Store) -> Result<Self, OpenError> {
+        let head = get(store, Register::Head)?;
+        Self::behind(head, store)
+    }
+
+    /// Reads what is behind this head. Whoever leads may compact it meanwhile: then that is read.
+    pub(super) fn behind(mut head: Stored, store: &mut dyn Store) -> Result<Self, OpenError> {
         let mut tries = 1;
         loop {
-            let Stored { value, version } = get(store, Register::Head)?;
+            let Stored { value, version } = head;
             if value.is_empty() {
                 return Ok(Self { version, known: None });
             }
             match known(store, &value) {
                 Ok(known) => return Ok(Self { version, known: Some(known) }),
                 Err(OpenError::Corrupt(corrupt)) => {
-                    let same = get(store, Register::Head)?.version == version;
-                    if same || tries == TRIES {
+                    head = get(store, Register::Head)?;
+                    if head.version == version || tries == TRIES {
                         return Err(corrupt.into());
                     }
                     tries += 1;
