@@ -144,15 +144,14 @@ impl Controller {
                 credentials_at = now + CREDENTIALS_EVERY;
                 self.refresh_all(false);
             }
-            if deadline.is_some_and(|at| at <= now || self.keel.in_flight() == 0) {
+            let ended = match deadline {
+                Some(at) => (at <= now || self.keel.in_flight() == 0).then_some(Ended::Stopped),
+                None => enough.then_some(Ended::Done),
+            };
+            if let Some(ended) = ended {
                 self.ledger.sync()?;
                 self.ledger.hand_over();
-                return Ok(Ended::Stopped);
-            }
-            if deadline.is_none() && enough {
-                self.ledger.sync()?;
-                self.ledger.hand_over();
-                return Ok(Ended::Done);
+                return Ok(ended);
             }
         }
     }
