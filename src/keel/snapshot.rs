@@ -174,25 +174,25 @@ impl History {
     ///
     /// # Errors
     /// What `write` says. Then nothing is forgotten that the old records may bring back.
-    pub fn compact<E>(
+    pub fn compact<T, E>(
         &mut self,
         now: Now,
-        write: impl FnOnce(&[Record]) -> Result<(), E>,
-    ) -> Result<(), E> {
+        write: impl FnOnce(&[Record]) -> Result<T, E>,
+    ) -> Result<T, E> {
         // What has lapsed by the monotonic clock has lapsed for good. The wall clock may be set
         // back: what has ended by it is over only once no record tells of it.
         self.prune(now.mono);
         if self.clock.is_some_and(|clock| clock.boot == now.boot && clock.mono <= now.mono) {
             self.clock = Some(now);
         }
-        write(&self.snapshot())?;
+        let written = write(&self.snapshot())?;
         if let Some(clock) = self.clock {
             self.deployments.retain(|_, past| {
                 past.wishes.drop_ended(clock.wall);
                 *past != DeploymentPast::default()
             });
         }
-        Ok(())
+        Ok(written)
     }
 }
 
@@ -201,11 +201,11 @@ impl Reconciler {
     ///
     /// # Errors
     /// What `write` says.
-    pub fn compact<E>(
+    pub fn compact<T, E>(
         &mut self,
         now: Now,
-        write: impl FnOnce(&[Record]) -> Result<(), E>,
-    ) -> Result<(), E> {
+        write: impl FnOnce(&[Record]) -> Result<T, E>,
+    ) -> Result<T, E> {
         self.history.compact(now, write)
     }
 }

@@ -137,12 +137,12 @@ pub(crate) struct Bench {
 
 /// What a compaction that succeeds writes.
 pub(crate) fn compacted(history: &mut History, now: Now) -> Vec<Record> {
-    let mut out = Vec::new();
-    let Ok(()) = history.compact(now, |records| {
-        out = records.to_vec();
-        Ok::<(), Infallible>(())
-    });
-    out
+    let Ok(records) = history.compact(now, kept);
+    records
+}
+
+fn kept(records: &[Record]) -> Result<Vec<Record>, Infallible> {
+    Ok(records.to_vec())
 }
 
 impl Bench {
@@ -200,12 +200,8 @@ impl Bench {
 
     /// What a compaction that succeeds writes.
     pub(crate) fn compacted(&mut self) -> Vec<Record> {
-        let mut out = Vec::new();
-        let Ok(()) = self.keel.compact(self.now, |records| {
-            out = records.to_vec();
-            Ok::<(), Infallible>(())
-        });
-        out
+        let Ok(records) = self.keel.compact(self.now, kept);
+        records
     }
 
     /// Lets time pass, with every wake-up on the way.

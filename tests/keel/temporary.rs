@@ -138,7 +138,7 @@ fn what_is_over_is_remembered_for_as_long_as_the_ledger_may_have_it() {
     let mut bench = bench(running());
     bench.tell(wish("a", Want::Suspend, Some(HOUR)));
     bench.watch("a", "running", 2 * HOUR);
-    bench.keel.compact(bench.now, |_| Err("the disk is full")).unwrap_err();
+    bench.keel.compact(bench.now, |_| Err::<(), _>("the disk is full")).unwrap_err();
     bench.edit("r2", &[]);
     bench.now.wall = bench.now.wall.shifted(-5_400_000);
     let mut bench = bench.restart(SECOND);

@@ -8,6 +8,8 @@
 #[path = "../../ledger/memory.rs"]
 mod memory;
 
+use std::convert::Infallible;
+
 use evenkeel::keel::history::History;
 use evenkeel::keel::policy::Policy;
 use evenkeel::keel::reconciler::{Reconciler, Replay};
@@ -69,9 +71,5 @@ fn taken_over(records: &[Record]) {
     let wall = Wall::from_millis(1_767_225_600_000);
     let now = Now { boot: Boot(1), mono: Mono::from_millis(1_000_000), wall };
     let (mut keel, _) = Reconciler::recover(history, Replay::default(), now);
-    keel.compact(now, |snapshot| {
-        written(snapshot);
-        Ok::<_, std::convert::Infallible>(())
-    })
-    .unwrap();
+    let Ok(()) = keel.compact(now, |snapshot| Ok::<_, Infallible>(written(snapshot)));
 }
