@@ -194,3 +194,10 @@ impl Machine {
         follower.take(7).map_err(|not| not.why).unwrap()
     }
 }
+
+/// Two machines, and the engine that both reach.
+pub(crate) fn two() -> (Engine, Machine, Machine) {
+    let engine = Engine::default();
+    let (a, b) = (Machine::new("a", 1, &engine), Machine::new("b", 2, &engine));
+    (engine, a, b)
+}

@@ -13,16 +13,10 @@ use evenkeel::keel::time::Mono;
 use evenkeel::ledger::shared::{Register, Sight};
 use evenkeel::ledger::{Fault, Ledger as _};
 
-use super::engine::{Engine, Fate, Machine, TERMS};
+use super::engine::{Fate, Machine, TERMS, two};
 use super::protocol::{record, start};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-fn two() -> (Engine, Machine, Machine) {
-    let engine = Engine::default();
-    let (a, b) = (Machine::new("a", 1, &engine), Machine::new("b", 2, &engine));
-    (engine, a, b)
-}
 
 #[test]
 fn a_leader_that_renews_is_left_alone() {

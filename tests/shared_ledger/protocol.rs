@@ -11,7 +11,7 @@ use evenkeel::ledger::shared::{Register, Taken};
 use evenkeel::ledger::{Fault, Ledger as _, OpenError, Refused};
 
 use super::conformance::conforms;
-use super::engine::{Engine, Fate, Machine};
+use super::engine::{Engine, Fate, Machine, two};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -37,12 +37,6 @@ fn numbers(records: &[Record]) -> Vec<u64> {
 /// What a process on another machine would find.
 fn there(engine: &Engine) -> Vec<u64> {
     numbers(&Machine::new("reader", 9, engine).follower().read().unwrap().unwrap_or_default())
-}
-
-fn two() -> (Engine, Machine, Machine) {
-    let engine = Engine::default();
-    let (a, b) = (Machine::new("a", 1, &engine), Machine::new("b", 2, &engine));
-    (engine, a, b)
 }
 
 #[test]

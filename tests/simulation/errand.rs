@@ -33,6 +33,16 @@ impl Asked {
         self.over.filter(|(_, until)| holds(*until, wall)).map(|(state, _)| state)
     }
 
+    const fn is_any(&self) -> bool {
+        self.over.is_some() || self.suspend.is_some()
+    }
+
+    /// Leaves out what has ended by itself.
+    fn drop_ended(&mut self, wall: Wall) {
+        self.over.take_if(|(_, until)| !holds(*until, wall));
+        self.suspend.take_if(|until| !holds(*until, wall));
+    }
+
     /// When it ends by itself.
     fn ends(&self) -> impl Iterator<Item = Wall> {
         let over = self.over.and_then(|(_, until)| until);
@@ -79,25 +89,25 @@ impl Errands {
         self.doubted.remove(id);
         let mut asked = self.asked.remove(id).unwrap_or_default();
         change(&mut asked);
-        if asked.over.is_some() || asked.suspend.is_some() {
+        if asked.is_any() {
             self.asked.insert(id.clone(), asked);
         }
     }
 
     /// The ledger was written anew at `wall`, without what had ended: no clock that is set back
-    /// brings that to life again. Unless it is `known` that it was, nobody knows.
-    pub(crate) fn compacted(&mut self, wall: Wall, known: bool) {
+    /// brings that to life again.
+    pub(crate) fn compacted(&mut self, wall: Wall) {
+        self.asked.retain(|_, one| {
+            one.drop_ended(wall);
+            one.is_any()
+        });
+    }
+
+    /// The same, as far as anybody knows.
+    pub(crate) fn may_be_compacted(&mut self, wall: Wall) {
         let over = |one: &Asked| one.ends().any(|until| !holds(Some(until), wall));
-        if !known {
-            let ended = self.asked.iter().filter(|(_, one)| over(one));
-            self.doubted.extend(ended.map(|(id, _)| id.clone()));
-            return;
-        }
-        for one in self.asked.values_mut() {
-            one.over.take_if(|(_, until)| !holds(*until, wall));
-            one.suspend.take_if(|until| !holds(*until, wall));
-        }
-        self.asked.retain(|_, one| one.over.is_some() || one.suspend.is_some());
+        let ended = self.asked.iter().filter(|(_, one)| over(one));
+        self.doubted.extend(ended.map(|(id, _)| id.clone()));
     }
 
     /// A file is about to come into force: it ends what is asked for about those that it does not

@@ -254,13 +254,13 @@ impl<'a, C: Choose> World<'a, C> {
         match keel.compact(now, |snapshot| ledger.compact(snapshot)) {
             Ok(()) => {
                 self.disk.compacted(self.clocks.wall_error);
-                self.oracle.errands.compacted(now.wall, true);
+                self.oracle.errands.compacted(now.wall);
             }
             // The old file is whole and goes on.
             Err(fault) if fault.is_stuck() => (),
             Err(fault) => {
                 self.disk.compacted(self.clocks.wall_error);
-                self.oracle.errands.compacted(now.wall, false);
+                self.oracle.errands.may_be_compacted(now.wall);
                 self.breaks(&fault);
             }
         }
