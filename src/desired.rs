@@ -1,10 +1,10 @@
 //! What is seen of the desired files becomes events: merged, kept if good, reported if not.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -12,7 +12,7 @@ use crate::controller::Command;
 use crate::keel::intent::Manifest;
 use crate::keel::notice::chain;
 use crate::keel::reconciler::Event;
-use crate::manifest::{self, Bundle, Kept, Options, Picture, Seen, Set, Watch};
+use crate::manifest::{self, Bundle, Kept, KeptError, Options, Picture, Seen, Set, Watch};
 use crate::metrics::Metrics;
 
 /// How often the last good files are written again after that has failed.
@@ -22,13 +22,17 @@ const KEEP_AGAIN: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct Desired {
     watch: Watch,
+    /// Whether something that was seen is being read, and the loop was not told yet.
+    reading: watch::Receiver<bool>,
 }
 
 /// Good contents, and what they ask for.
 type Good = (Bundle, Arc<Manifest>);
 
 struct Follower {
-    set: Set,
+    reading: watch::Sender<bool>,
+    /// Shared with the thread that reads: a large file takes longer than the loop may wait.
+    set: Arc<Mutex<Set>>,
     kept: Kept,
     clock: Clock,
     outbox: mpsc::UnboundedSender<Command>,
@@ -53,8 +57,10 @@ impl Desired {
         let options =
             Options { revision: settings.revision.clone(), ..Options::new(&settings.desired) };
         let (watch, mut seen) = manifest::watch(options);
+        let (reading, is_reading) = watch::channel(false);
         let mut follower = Follower {
-            set: Set::new(Some(&settings.policy.accounts)),
+            reading,
+            set: Arc::new(Mutex::new(Set::new(Some(&settings.policy.accounts)))),
             kept: Kept::new(&settings.state_dir),
             clock,
             outbox,
@@ -64,36 +70,42 @@ impl Desired {
             owed: None,
         };
         tokio::spawn(async move {
-            follower.take_over();
+            follower.take_over().await;
             loop {
                 tokio::select! {
-                    Some(good) = accepted(&mut follower.accepting) => follower.keep(good),
+                    Some(good) = accepted(&mut follower.accepting) => follower.keep(good).await,
                     seen = seen.recv() => match seen {
-                        Some(seen) if follower.take(&seen) => (),
-                        Some(_) | None => return,
+                        Some(seen) => if !follower.take(seen).await { return },
+                        None => return,
                     },
                     () = tokio::time::sleep(KEEP_AGAIN), if follower.owed.is_some() => {
-                        follower.keep_again();
+                        follower.keep_again().await;
                     }
                 }
             }
         });
-        Self { watch }
+        Self { watch, reading: is_reading }
     }
 
     /// Looks at the files now. Ends once the loop was told what is new.
     pub fn reread(&self) -> impl Future<Output = ()> + use<> {
-        self.watch.reread()
+        let (looked, mut reading) = (self.watch.reread(), self.reading.clone());
+        async move {
+            looked.await;
+            let _ = reading.wait_for(|reading| !reading).await;
+        }
     }
 }
 
 impl Follower {
     /// What an earlier process left: each file's last good content, before the first look.
-    fn take_over(&mut self) {
-        match self.kept.load() {
+    async fn take_over(&mut self) {
+        let kept = self.kept.clone();
+        match aside(move || kept.load()).await.transpose().map(Option::flatten) {
             Ok(None) => (),
             Ok(Some(bundle)) => {
-                let taken = self.set.adopt(bundle.clone());
+                let (set, whole) = (self.set.clone(), bundle.clone());
+                let taken = aside(move || lock(&set).adopt(whole)).await.unwrap_or_default();
                 let mut before = taken.manifest.clone();
                 if let Some(report) = taken.report() {
                     tracing::error!(%report, "{}: refused", shown(&self.kept.path()));
@@ -110,18 +122,27 @@ impl Follower {
     }
 
     /// Tells what was seen. False once nobody listens any more.
-    fn take(&mut self, seen: &Seen) -> bool {
-        match seen {
-            Seen::Picture(picture) => self.merge(picture),
+    async fn take(&mut self, seen: Seen) -> bool {
+        self.reading.send_replace(true);
+        let listened = match seen {
+            Seen::Picture(picture) => self.merge(picture).await,
             Seen::Fault(fault) => {
                 self.metrics.desired_files_lost();
-                self.refuse(fault.clone())
+                self.refuse(fault)
             }
-        }
+        };
+        self.reading.send_replace(false);
+        listened
     }
 
-    fn merge(&mut self, picture: &Picture) -> bool {
-        let taken = self.set.take(picture);
+    async fn merge(&mut self, picture: Picture) -> bool {
+        let (set, found) = (self.set.clone(), picture.clone());
+        let read = move || {
+            let mut set = lock(&set);
+            let taken = set.take(&found);
+            (taken, set.bundle(found.commit.as_deref()))
+        };
+        let Some((taken, bundle)) = aside(read).await else { return false };
         let now = self.clock.now().wall;
         for valid in &taken.fresh {
             for line in valid.warnings.iter().chain(&manifest::expired(&valid.manifest, now)) {
@@ -137,7 +158,6 @@ impl Follower {
         };
         self.earlier = None;
         let (accepted, accepting) = oneshot::channel();
-        let bundle = self.set.bundle(picture.commit.as_deref());
         self.accepting = Some(((bundle, manifest.clone()), accepting));
         let event = match report {
             None => Event::ManifestRead(manifest),
@@ -146,10 +166,10 @@ impl Follower {
         self.outbox.send(Command::Durably(event, accepted)).is_ok()
     }
 
-    fn keep(&mut self, good: Good) {
+    async fn keep(&mut self, good: Good) {
         self.owed = None;
         // The files themselves are good; what is at stake is only the next start.
-        match self.kept.save(&good.0) {
+        match self.save(&good).await {
             Ok(()) => _ = self.tell(Event::ManifestKept(good.1)),
             Err(error) => {
                 tracing::warn!("{}; tried again until it works", chain(&error));
@@ -158,11 +178,19 @@ impl Follower {
         }
     }
 
-    fn keep_again(&mut self) {
-        if let Some((_, manifest)) = self.owed.take_if(|good| self.kept.save(&good.0).is_ok()) {
-            tracing::info!("the last good desired files are kept: {}", shown(&self.kept.path()));
-            self.tell(Event::ManifestKept(manifest));
+    async fn keep_again(&mut self) {
+        let Some(good) = self.owed.take() else { return };
+        if self.save(&good).await.is_err() {
+            self.owed = Some(good);
+            return;
         }
+        tracing::info!("the last good desired files are kept: {}", shown(&self.kept.path()));
+        self.tell(Event::ManifestKept(good.1));
+    }
+
+    async fn save(&self, good: &Good) -> Result<(), KeptError> {
+        let (kept, bundle) = (self.kept.clone(), good.0.clone());
+        aside(move || kept.save(&bundle)).await.unwrap_or(Ok(()))
     }
 
     /// Nothing of what is there can be used. Where nothing was in force in this process yet, what
@@ -179,6 +207,15 @@ impl Follower {
     fn tell(&self, event: Event) -> bool {
         self.outbox.send(Command::Event(event)).is_ok()
     }
+}
+
+/// Does what takes its time on a thread of its own. `None`: the process is about to end.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
+}
+
+fn lock(set: &Mutex<Set>) -> MutexGuard<'_, Set> {
+    set.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What is to be kept now. Waits for ever where nothing is.

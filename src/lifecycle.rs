@@ -176,7 +176,7 @@ impl Supervisor {
     /// The status text, if it is another one than before.
     fn look(&mut self, keel: &Reconciler, now: Instant) -> Option<String> {
         self.seen = Some((now, self.changes.number()));
-        let status = keel.view(self.clock.now()).headline();
+        let status = keel.headline(self.clock.now());
         if status == self.status {
             return None;
         }

@@ -214,7 +214,7 @@ fn more_calls_in_a_window_make_more_possible() {
 fn protected_and_suspended_deployments_wait_for_nothing() {
     let windows = [("", "08:00-08:30"), ("", "08:45-12:00")];
     let mut manifest = manifest([("d".to_owned(), schedule("UTC", &windows).into())]);
-    for intent in manifest.intents.values_mut() {
+    for intent in manifest.intents.values_mut().map(Arc::make_mut) {
         intent.protect = true;
     }
     let from = at("2026-11-25T00:00:00Z");

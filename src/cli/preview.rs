@@ -146,7 +146,7 @@ impl<'a> Coming<'a> {
         let mut changes = Vec::new();
         for (id, intent) in &manifest.intents {
             let known = calendar.changes(intent);
-            changes.extend(known.iter().map(|change| (id, intent, change.clone())));
+            changes.extend(known.iter().map(|change| (id, &**intent, change.clone())));
         }
         changes.sort_by(|a, b| (a.2.at, a.0).cmp(&(b.2.at, b.0)));
         Self { span: (from, until), changes }
@@ -256,7 +256,8 @@ fn notes(manifest: &Manifest, coming: &Coming<'_>) -> Vec<String> {
             notes.push(format!("`{id}` is protected: it is never stopped"));
         }
     }
-    let ready = manifest.intents.values().filter_map(Intent::schedule).filter(|one| one.ready);
+    let schedules = manifest.intents.values().filter_map(|intent| intent.schedule());
+    let ready = schedules.filter(|one| one.ready);
     for name in ready.map(|schedule| &schedule.name).collect::<BTreeSet<_>>() {
         notes.push(format!(
             "schedule {name} is `ready: true`: its starts are sent earlier, by as much as starts \

@@ -1,7 +1,5 @@
 //! Questions of the HTTP endpoint, answered by a keel.
 
-use std::sync::Arc;
-
 use tokio::sync::oneshot;
 
 use crate::http::Query;
@@ -10,13 +8,22 @@ use crate::keel::temporary::Errand;
 use crate::keel::time::Now;
 use crate::keel::view::PastView;
 
+/// Deployments shown between two turns: about a millisecond's worth.
+const ROWS_MAX: usize = 500;
+
 const DAY_MILLIS: i64 = 24 * 3_600_000;
 
 /// Answers what only asks; gives back what is to be done.
 pub fn show(keel: &Reconciler, query: Query, now: Now) -> Option<(Errand, oneshot::Sender<()>)> {
     match query {
-        Query::View(reply) => {
-            let _ = reply.send(Arc::new(keel.view(now)));
+        Query::Outline(reply) => {
+            let _ = reply.send(keel.outline(now));
+        }
+        Query::Deployments(after, reply) => {
+            let _ = reply.send(keel.deployments(after.as_ref(), ROWS_MAX, now));
+        }
+        Query::Deployment(id, reply) => {
+            let _ = reply.send(keel.deployment(&id, now));
         }
         Query::History(reply) => {
             let _ = reply.send(keel.past().map(PastView::from).collect());

@@ -4,6 +4,7 @@
 mod accept;
 pub mod admin;
 mod answer;
+mod ask;
 mod assets;
 mod events;
 pub mod guarded;
@@ -33,6 +34,7 @@ use crate::keel::view::{DeploymentView, PastView, View};
 use crate::serve::{Bounds, serve};
 use crate::yaml::{closest, did_you_mean};
 use answer::{Kind, Reply};
+use ask::Silent;
 use assets::Asset;
 
 pub use accept::Format;
@@ -42,8 +44,13 @@ pub use events::{Changes, SUBSCRIBERS_MAX};
 /// What the endpoint asks of the controller. Each is answered once, or dropped.
 #[derive(Debug)]
 pub enum Query {
-    /// Everything at this moment.
-    View(oneshot::Sender<Arc<View>>),
+    /// Everything at this moment but the deployments.
+    Outline(oneshot::Sender<View>),
+    /// Deployments by id, the first or those behind one: some at a time, so that a large fleet
+    /// does not keep the loop from its work. None when there are no more.
+    Deployments(Option<DeploymentId>, oneshot::Sender<Vec<DeploymentView>>),
+    /// One deployment.
+    Deployment(DeploymentId, oneshot::Sender<Option<DeploymentView>>),
     /// The starts and stops that are remembered, in any order.
     History(oneshot::Sender<Vec<PastView>>),
     /// What became of some deployments within so many days, oldest first, as far as anything is
@@ -268,12 +275,12 @@ async fn reply(state: &State, target: &Target<'_>, query: Option<&str>, format: 
         Target::Events => Ok(Reply::events()),
         Target::Description => Ok(Reply::written(openapi::DOCUMENT)),
         Target::Healthz => Ok(healthz(state)),
-        Target::Readyz => state.view().await.map(|view| readyz(&view)),
+        Target::Readyz => state.outline().await.map(|view| readyz(&view)),
         Target::Metrics => state.view().await.map(|view| metrics(state, &view, format)),
         Target::Page => page::fleet(state, query).await,
         Target::DeploymentPage(id) => page::deployment(state, id).await,
-        Target::Deployments => state.view().await.map(|view| Reply::json(&*view)),
-        Target::Deployment(id) => state.view().await.map(|view| deployment(&view, id)),
+        Target::Deployments => state.view().await.map(|view| Reply::json(&view)),
+        Target::Deployment(id) => deployment(state, id).await,
         Target::Timeline(id) => match query::days(query) {
             Ok(days) => timeline(state, id, days).await,
             Err(fault) => Ok(Reply::fault(faults, StatusCode::BAD_REQUEST, &fault)),
@@ -288,28 +295,6 @@ async fn reply(state: &State, target: &Target<'_>, query: Option<&str>, format: 
         let fault = format!("the control loop did not answer within {patience}");
         Reply::fault(faults, StatusCode::SERVICE_UNAVAILABLE, &fault)
     })
-}
-
-/// The controller did not answer.
-struct Silent;
-
-impl State {
-    async fn view(&self) -> Result<Arc<View>, Silent> {
-        self.ask(Query::View).await
-    }
-
-    async fn history(&self) -> Result<Vec<PastView>, Silent> {
-        self.ask(Query::History).await
-    }
-
-    async fn ask<T>(&self, query: impl FnOnce(oneshot::Sender<T>) -> Query) -> Result<T, Silent> {
-        let (sender, receiver) = oneshot::channel();
-        let answer = async {
-            self.queries.send(query(sender)).await.map_err(|_| Silent)?;
-            receiver.await.map_err(|_| Silent)
-        };
-        tokio::time::timeout(self.patience, answer).await.map_err(|_| Silent)?
-    }
 }
 
 fn healthz(state: &State) -> Reply {
@@ -345,8 +330,11 @@ fn metrics(state: &State, view: &View, format: Format) -> Reply {
     }
 }
 
-fn deployment(view: &View, id: &str) -> Reply {
-    view.deployment(id).map_or_else(|| not_named(view, id), Reply::json::<DeploymentView>)
+async fn deployment(state: &State, id: &str) -> Result<Reply, Silent> {
+    match state.one(id).await? {
+        Some(one) => Ok(Reply::json(&one)),
+        None => Ok(not_named(&state.view().await?, id)),
+    }
 }
 
 fn not_named(view: &View, id: &str) -> Reply {
@@ -375,7 +363,7 @@ async fn timeline(state: &State, id: &str, days: u32) -> Result<Reply, Silent> {
             return Ok(Reply::json(&Timeline { timeline }));
         }
     }
-    Ok(not_named(&*state.view().await?, id))
+    Ok(not_named(&state.view().await?, id))
 }
 
 /// The spent starts and stops.

@@ -137,7 +137,8 @@ impl Desk<'_> {
         let alike = before.filter(|before| unsent(&before.trouble) == unsent(&trouble));
         let count = alike.map_or(0, |before| before.count) + 1;
         let delay = cadence::retry_delay(&self.policy.act, count, member.seed);
-        member.failing = Some(Failing { trouble, count, retry_at: self.now.mono + delay });
+        let retry_at = self.now.mono + delay;
+        member.failing = Some(Box::new(Failing { trouble, count, retry_at }));
     }
 
     /// A status was seen.
@@ -150,6 +151,10 @@ impl Desk<'_> {
     ) {
         let (from, first) = (member.status().cloned(), member.observation.is_none());
         let was_failing = member.failing.is_some();
+        // Texts that are there already are shared, not kept once more for each deployment.
+        let mut kinds = self.policy.act.types.iter();
+        let kind = kinds.find(|kind| **kind == facts.kind).unwrap_or(&facts.kind).clone();
+        let facts = Facts { id: member.id.clone(), kind, ..facts.clone() };
         let observation =
             Observation { facts: facts.clone(), asked, answered: self.now.mono, single };
         if !member.observe(observation, self.now) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::call::Method;
 use super::policy::Limit;
 use super::time::Mono;
 
@@ -51,6 +52,51 @@ impl Rule {
     /// The rule of `limit`, with `margin` for what clocks and server nodes may differ by.
     pub fn new(limit: Limit, margin: Duration, alone: bool) -> Self {
         Self { requests: limit.requests, hold: limit.per + margin, alone }
+    }
+}
+
+/// The tallies of one scope, by method. A list without room to spare: most scopes have one, and a
+/// large fleet has many scopes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tallies(Vec<(Method, Tally)>);
+
+impl Tallies {
+    /// That of `method`, if one was ever used.
+    pub fn get(&self, method: Method) -> Option<&Tally> {
+        let place = self.place(method).ok()?;
+        self.0.get(place).map(|(_, tally)| tally)
+    }
+
+    /// That of `method`; `new`, if there is none.
+    pub fn get_or(&mut self, method: Method, new: impl FnOnce() -> Tally) -> &mut Tally {
+        let place = self.place(method).unwrap_or_else(|place| {
+            self.0.reserve_exact(1);
+            self.0.insert(place, (method, new()));
+            place
+        });
+        &mut self.0[place].1
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (Method, &Tally)> {
+        self.0.iter().map(|(method, tally)| (*method, tally))
+    }
+
+    /// All of them, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Method, &mut Tally)> {
+        self.0.iter_mut().map(|(method, tally)| (*method, tally))
+    }
+
+    /// Forgets what no longer counts at `now`.
+    pub fn prune(&mut self, now: Mono, rule: impl Fn(Method) -> Rule) {
+        self.0.retain_mut(|(method, tally)| {
+            tally.prune(now, rule(*method));
+            !tally.is_blank()
+        });
+    }
+
+    fn place(&self, method: Method) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&method, |(known, _)| *known)
     }
 }
 

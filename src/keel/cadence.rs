@@ -24,29 +24,35 @@ pub fn read_interval(limits: &Limits, observe: &Observe, sharers: usize) -> Dura
     steadiest.max(observe.interval.unwrap_or_default())
 }
 
-/// The steadiest interval of the list call. A tenth of its budget is left for restarts, so that a
+/// The steadiest interval of the list call. A twelfth of its budget is left for restarts, so that a
 /// new process can see the fleet at once.
 pub fn list_interval(limits: &Limits, observe: &Observe) -> Duration {
-    let slots = limits.list.requests - limits.list.requests / 10;
+    let slots = limits.list.requests - limits.list.requests / 12;
     let steadiest = (limits.list.per + limits.margin) / slots.max(1);
     steadiest.max(observe.interval.unwrap_or_default())
 }
 
-/// The next turn of one of many that take turns every `interval`: each has its own phase, and a
-/// turn less than half an interval away is left out.
+/// Phases that there are in an interval. So the turns of a large fleet fall together, some eleven
+/// times a second: one wake-up and one sync of the ledger are for all that fall on one instant.
+const PHASES: i64 = 720;
+
+/// The next turn of one of many that take turns every `interval`: each has a phase by its seed, and
+/// a turn less than half an interval away is left out.
 pub fn next_turn(now: Mono, interval: Duration, seed: u64) -> Mono {
     let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX).max(1);
     let phase = i64::try_from(seed % interval.unsigned_abs()).unwrap_or(0);
+    let phase = phase - phase % (interval / PHASES).max(1);
     let earliest = now.millis().saturating_add(interval / 2);
     let wait = (phase - earliest).rem_euclid(interval);
     Mono::from_millis(earliest.saturating_add(wait))
 }
 
 /// The pause before the next read of a passage, after `reads` of them: the first is a 720th of the
-/// window (5 s for an hour), and each is twice the one before, up to the routine interval.
+/// window (5 s for an hour), and each is half as long again as the one before, up to the routine
+/// interval. So its end is seen late by a fifth of the time that it took, on average.
 pub fn passage_pause(limits: &Limits, interval: Duration, reads: u32) -> Duration {
-    let first = limits.status.per / 720;
-    first.saturating_mul(1 << reads.min(16)).min(interval)
+    let (first, reads) = (limits.status.per / 720, reads.min(16));
+    (first.saturating_mul(3_u32.pow(reads)) / 2_u32.pow(reads)).min(interval)
 }
 
 /// The delay after so many failures in a row (at least one): doubling and scattered, so that many

@@ -166,7 +166,7 @@ impl<'a> Standing<'a> {
 pub struct Chronicle {
     notes: VecDeque<(Stamp, Note)>,
     /// Whoever is in the desired file, also where no note of it is kept any more.
-    last: BTreeMap<DeploymentId, Last>,
+    last: BTreeMap<DeploymentId, Box<Last>>,
 }
 
 /// Only what decides about later notes: the notes themselves are for people, and too many.
@@ -263,7 +263,7 @@ impl Chronicle {
         // Last, because the notes before it are older than what it says.
         for (deployment, last) in &self.last {
             if told.last.get(deployment) != Some(last) {
-                let (deployment, last) = (deployment.clone(), Box::new(last.clone()));
+                let (deployment, last) = (deployment.clone(), last.clone());
                 out.push(Record::Carried(Carried::Last { deployment, last }));
             }
         }
@@ -271,7 +271,7 @@ impl Chronicle {
 
     /// As a ledger carried it.
     pub(super) fn carried(&mut self, deployment: &DeploymentId, last: &Last) {
-        self.last.insert(deployment.clone(), last.clone());
+        self.last.insert(deployment.clone(), Box::new(last.clone()));
     }
 
     /// Moves every instant into another clock domain.

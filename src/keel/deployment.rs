@@ -1,6 +1,6 @@
 //! What a deployment is called, what it may be asked to be, and what it was seen to be.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::sync::Arc;
 
@@ -218,6 +218,12 @@ impl Status {
             Self::Failed => "failed",
             Self::Unknown(word) => word,
         }
+    }
+
+    /// The same, to be kept.
+    pub fn word(&self) -> Cow<'static, str> {
+        let known = Self::KNOWN.into_iter().find(|known| *known == self.as_str());
+        known.map_or_else(|| Cow::Owned(self.as_str().to_owned()), Cow::Borrowed)
     }
 
     /// The state it has come to rest in; `None` while it is passing, failed or unknown.

@@ -182,7 +182,7 @@ impl Desk<'_> {
 
     fn tell(&mut self, member: &mut Member, judgement: Judgement) {
         let (now, reason) = (self.now, judgement.reason);
-        let before = member.told.as_ref().map(|(reason, _)| *reason);
+        let before = member.told;
         // A hold is no alarm while looking may still end it.
         if before == Some(reason) || (reason == Reason::Held && !self.holding.told) {
             return;
@@ -199,7 +199,7 @@ impl Desk<'_> {
         if before.is_some_and(|before| before.is_held() != reason.is_held()) {
             member.since.held = now.wall;
         }
-        member.told = Some((reason, text.clone()));
+        member.told = Some(reason);
         if before.is_some() || reason != Reason::Unobserved {
             self.decision.tell(Notice::ReasonChanged {
                 deployment: member.id.clone(),
@@ -249,8 +249,7 @@ impl Desk<'_> {
     /// When its status is to be read next, and how many slots that has to leave for what matters
     /// more. `None`: the list call shows it, or another one is to go first.
     fn next_read(&self, member: &Member, judgement: Judgement) -> Option<(Mono, u32)> {
-        let (now, reserve) = (self.now.mono, self.policy.observe.reserve);
-        let wide = self.history.is_wide(&member.intent.account, Method::Status, now);
+        let (now, reserve, wide) = (self.now.mono, self.policy.observe.reserve, self.wide(member));
         if let Need::Act(action) = judgement.need {
             if self.must_wait_in_line(member, action) {
                 return self.routine(member);
@@ -284,16 +283,22 @@ impl Desk<'_> {
         }
     }
 
+    /// Its pace leaves the reserve. What a passage has used of that is no reason to look away after
+    /// it, while enough is left for another.
     fn routine(&self, member: &Member) -> Option<(Mono, u32)> {
+        let reserve = self.policy.observe.reserve;
         let shown = self.account.list == List::Works && member.listed && member.failing.is_none();
-        (!shown).then_some((member.poll_at, self.policy.observe.reserve))
+        (!shown).then_some((member.poll_at, if self.wide(member) { reserve } else { reserve / 2 }))
+    }
+
+    /// Whether the whole account shares one budget of status calls now.
+    fn wide(&self, member: &Member) -> bool {
+        self.history.is_wide(&member.intent.account, Method::Status, self.now.mono)
     }
 
     /// The routine interval of reading a deployment by itself.
     pub(super) fn interval(&self, member: &Member) -> Duration {
-        let now = self.now.mono;
-        let wide = self.history.is_wide(&member.intent.account, Method::Status, now);
-        let sharers = if wide { self.account.members } else { 1 };
+        let sharers = if self.wide(member) { self.account.members } else { 1 };
         cadence::read_interval(&self.policy.limits, &self.policy.observe, sharers)
     }
 

@@ -94,7 +94,7 @@ pub fn diff(
     let ids: BTreeSet<_> = before.intents.keys().chain(after.intents.keys()).collect();
     let mut edits = Vec::new();
     for id in ids {
-        let (old, new) = (before.intents.get(id), after.intents.get(id));
+        let (old, new) = (before.intent(id), after.intent(id));
         let fields = fields(old, new);
         if fields.is_empty() {
             continue;

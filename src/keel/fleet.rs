@@ -32,8 +32,7 @@ impl Reconciler {
             let intent = manifest.intents.get(&member.id);
             intent.is_some_and(|intent| intent.account == member.intent.account)
         };
-        let gone: Vec<_> =
-            self.members.values().filter(|one| !stays(one)).map(|one| one.id.clone()).collect();
+        let gone = self.ids_where(|member| !stays(member));
         for id in &gone {
             self.leave(id);
             self.forget_wait(id, now, decision);
@@ -73,7 +72,7 @@ impl Reconciler {
     /// The deployments of which another state of the file asks something else, or for the first
     /// time.
     fn changed_by<'m>(&self, manifest: &'m Manifest) -> Vec<&'m DeploymentId> {
-        let differs = |(id, intent): &(&DeploymentId, &Intent)| {
+        let differs = |(id, intent): &(&DeploymentId, &Arc<Intent>)| {
             let same = self.members.get(*id).is_some_and(|member| member.intent == **intent);
             !same && self.accounts.contains_key(&intent.account)
         };
@@ -84,9 +83,7 @@ impl Reconciler {
     pub fn set_policy(&mut self, policy: Policy, now: Now) {
         self.history.policy = policy.clone();
         let accounts = &policy.accounts;
-        let gone = |member: &&Member| !accounts.contains(&member.intent.account);
-        let gone: Vec<_> = self.members.values().filter(gone).map(|one| one.id.clone()).collect();
-        for id in gone {
+        for id in self.ids_where(|member| !accounts.contains(&member.intent.account)) {
             self.leave(&id);
         }
         self.accounts.retain(|id, _| accounts.contains(id));
@@ -104,12 +101,12 @@ impl Reconciler {
         }
     }
 
-    fn join(&mut self, id: &DeploymentId, intent: &Intent, now: Now) {
+    fn join(&mut self, id: &DeploymentId, intent: &Arc<Intent>, now: Now) {
         if let Some(account) = self.accounts.get_mut(&intent.account) {
             account.members += 1;
             let wishes = self.history.wishes(id);
             let member = Member::new(id.clone(), intent.clone(), wishes, now);
-            self.members.insert(id.clone(), member);
+            self.members.insert(id.clone(), Box::new(member));
         }
     }
 

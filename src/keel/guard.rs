@@ -20,8 +20,8 @@ use super::view::Time;
 pub fn mass_stop(before: Option<&Manifest>, after: &Manifest, at: Wall) -> BTreeSet<DeploymentId> {
     let mut almanac = Almanac::default();
     let mut stops = |intent: &Intent| is_stop(intent, at, &mut almanac);
-    let fresh = |(id, intent): &(&DeploymentId, &Intent)| {
-        let was = before.and_then(|before| before.intents.get(*id));
+    let fresh = |(id, intent): &(&DeploymentId, &Arc<Intent>)| {
+        let was = before.and_then(|before| before.intent(id));
         stops(intent) && !was.is_some_and(&mut stops)
     };
     after.intents.iter().filter(fresh).map(|(id, _)| id.clone()).collect()

@@ -2,23 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use super::plan::Reason;
-use super::time::Wall;
-use super::view::{DeploymentView, View};
+use super::plan::{self, Reason};
+use super::reconciler::Reconciler;
+use super::time::{Now, Wall};
 
 /// A time of day is enough for what comes within this.
 const DAY_MILLIS: i64 = 24 * 3_600_000;
 
-impl View {
+/// Those of one reason: how many, and when the first of them comes to its next step.
+#[derive(Default)]
+struct Group {
+    count: usize,
+    first: Option<Wall>,
+}
+
+impl Reconciler {
     /// The fleet in one line: how many are in sync, what the others are about, and what is at fault
     /// with the desired file or the ledger.
-    pub fn headline(&self) -> String {
+    pub fn headline(&self, now: Now) -> String {
         let mut parts = Vec::new();
-        let mut groups: BTreeMap<Reason, Vec<&DeploymentView>> = BTreeMap::new();
-        for one in &self.deployments {
-            groups.entry(one.synced.reason).or_default().push(one);
-        }
-        if self.file.revision.is_none() {
+        let groups = self.groups(now);
+        if self.manifest.is_none() {
             parts.push("waiting for a valid desired file".to_owned());
         } else if !groups.contains_key(&Reason::InSync) {
             parts.push("0 in sync".to_owned());
@@ -26,30 +30,47 @@ impl View {
         for reason in Reason::ALL {
             let Some(group) = groups.get(&reason) else { continue };
             // The first of them: that is when this line is worth another look.
-            let until = group.iter().filter_map(|one| one.next.at).min();
-            let until = until.filter(|_| waits(reason)).map(|at| self.until(at.0));
-            parts.push(format!("{} {}{}", group.len(), words(reason), until.unwrap_or_default()));
+            let until = group.first.map(|at| until(at, now.wall)).unwrap_or_default();
+            parts.push(format!("{} {}{until}", group.count, words(reason)));
         }
         let mut line = parts.join(", ");
-        if self.file.fault.is_some() && self.file.revision.is_some() {
+        if self.fault.is_some() && self.manifest.is_some() {
             line.push_str("; the desired file is refused, the last good one is in force");
         }
-        if self.ledger_fault.is_some() {
+        if self.stuck.is_some() {
             line.push_str("; the ledger cannot be written, so nothing is sent");
         }
         line
     }
 
-    fn until(&self, at: Wall) -> String {
-        // `2026-11-24T14:05:00Z`
-        let text = at.to_string();
-        let (date, time) = text.split_once('T').unwrap_or(("", &text));
-        let time = time.get(..5).unwrap_or(time);
-        if at.millis().saturating_sub(self.at.0.millis()) < DAY_MILLIS {
-            format!(" until {time} UTC")
-        } else {
-            format!(" until {date} {time} UTC")
+    fn groups(&self, now: Now) -> BTreeMap<Reason, Group> {
+        let standings = self.standings(|_| true, now);
+        let mut groups: BTreeMap<Reason, Group> = BTreeMap::new();
+        for member in self.members.values() {
+            let judgement = plan::judge(member, self.context(member, now));
+            let group = groups.entry(judgement.reason).or_default();
+            group.count += 1;
+            if waits(judgement.reason) {
+                let at = self
+                    .next(member, judgement, standings.get(&member.id).copied(), now)
+                    .at
+                    .map(|at| at.0);
+                group.first = [group.first, at].into_iter().flatten().min();
+            }
         }
+        groups
+    }
+}
+
+fn until(at: Wall, now: Wall) -> String {
+    // `2026-11-24T14:05:00Z`
+    let text = at.to_string();
+    let (date, time) = text.split_once('T').unwrap_or(("", &text));
+    let time = time.get(..5).unwrap_or(time);
+    if at.millis().saturating_sub(now.millis()) < DAY_MILLIS {
+        format!(" until {time} UTC")
+    } else {
+        format!(" until {date} {time} UTC")
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::budget::{Rule, Tally, Verdict};
+use super::budget::{Rule, Tallies, Tally, Verdict};
 use super::call::{Call, CallId, Fate, Method};
 use super::chronicle::Chronicle;
 use super::deployment::{AccountId, Action, DeploymentId};
@@ -38,7 +38,7 @@ pub struct Open {
 /// What is remembered of an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountPast {
-    pub(super) tallies: BTreeMap<Method, Tally>,
+    pub(super) tallies: Tallies,
     pub(super) widened: BTreeMap<Method, Mono>,
     pub(super) no_list: Option<Mono>,
 }
@@ -46,8 +46,8 @@ pub struct AccountPast {
 /// What is remembered of a deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeploymentPast {
-    pub(super) tallies: BTreeMap<Method, Tally>,
-    pub(super) last_act: Option<Past>,
+    pub(super) tallies: Tallies,
+    pub(super) last_act: Option<Box<Past>>,
     pub(super) reversals: Vec<Mono>,
     pub(super) refusals: u32,
     pub(super) waits: Option<(Action, Stamp)>,
@@ -63,7 +63,7 @@ pub struct History {
     pub(super) next: CallId,
     pub(super) ghosts: Vec<(Mono, u32)>,
     pub(super) accounts: BTreeMap<AccountId, AccountPast>,
-    pub(super) deployments: BTreeMap<DeploymentId, DeploymentPast>,
+    pub(super) deployments: BTreeMap<DeploymentId, Box<DeploymentPast>>,
     pub(super) open: BTreeMap<CallId, Open>,
     pub(super) past: VecDeque<Past>,
     pub(super) hold: Option<Hold>,
@@ -124,9 +124,10 @@ impl History {
             Record::Tally(line) => {
                 let tally = Tally::carried(line.arrivals.clone(), line.closed, line.strikes);
                 if let Some(account) = &line.account {
-                    self.account(account).tallies.insert(line.method, tally);
+                    *self.account(account).tallies.get_or(line.method, Tally::default) = tally;
                 } else if let Some(deployment) = &line.deployment {
-                    self.deployment(deployment).tallies.insert(line.method, tally);
+                    let tallies = &mut self.deployment(deployment).tallies;
+                    *tallies.get_or(line.method, Tally::default) = tally;
                 }
             }
             Record::Past(past) => self.remember(past.clone()),
@@ -191,11 +192,11 @@ impl History {
         };
         if let Some(id) = call.deployment() {
             let past = self.deployments.get(id);
-            look(past.and_then(|past| past.tallies.get(&method)), FOREVER);
+            look(past.and_then(|past| past.tallies.get(method)), FOREVER);
         }
         if let Some(end) = self.wide_until(&call.account, method, now) {
             let past = self.accounts.get(&call.account);
-            look(past.and_then(|past| past.tallies.get(&method)), end);
+            look(past.and_then(|past| past.tallies.get(method)), end);
         }
     }
 
@@ -222,9 +223,9 @@ impl History {
         let blank = self.new_tally(method);
         if let Some(id) = call.deployment() {
             let tallies = &mut self.deployment(id).tallies;
-            change(tallies.entry(method).or_insert_with(|| blank.clone()), rule);
+            change(tallies.get_or(method, || blank.clone()), rule);
         }
-        change(self.account(&call.account).tallies.entry(method).or_insert(blank), rule);
+        change(self.account(&call.account).tallies.get_or(method, || blank), rule);
     }
 
     /// Only forwards: a compaction writes calls under way last, with the stamps they had.
@@ -252,8 +253,8 @@ impl History {
 
     fn spent(&mut self, at: Mono, calls: u32) {
         let policy = &self.policy;
-        let rule = |method: &Method| {
-            Rule::new(policy.limits.of(*method), policy.limits.margin, method.acts())
+        let rule = |method: Method| {
+            Rule::new(policy.limits.of(method), policy.limits.margin, method.acts())
         };
         let known = self.accounts.values_mut().flat_map(|past| past.tallies.iter_mut());
         let own = self.deployments.values_mut().flat_map(|past| past.tallies.iter_mut());
@@ -348,7 +349,7 @@ impl History {
     pub(super) fn remember(&mut self, past: Past) {
         let last = &mut self.deployment(&past.deployment).last_act;
         if last.as_ref().is_none_or(|last| last.id <= past.id) {
-            *last = Some(past.clone());
+            *last = Some(Box::new(past.clone()));
         }
         let place = self.past.partition_point(|known| known.id < past.id);
         if self.past.get(place).is_none_or(|known| known.id != past.id) {

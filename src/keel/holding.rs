@@ -71,9 +71,9 @@ impl Reconciler {
         let Some(hold) = &self.holding.hold else { return (None, BTreeSet::new()) };
         let mut almanac = Almanac::default();
         let stays = |id: &&DeploymentId| {
-            let was = before.and_then(|before| before.intents.get(*id));
+            let was = before.and_then(|before| before.intent(id));
             let same = |intent: &Intent| was == Some(intent) && intent.is_timed();
-            let intent = after.intents.get(*id);
+            let intent = after.intent(id);
             intent.is_some_and(|one| same(one) || is_stop(one, now.wall, &mut almanac))
         };
         (Some(hold.clone()), hold.stops.iter().filter(stays).cloned().collect())

@@ -19,15 +19,27 @@ pub struct Manifest {
     /// A short name for exactly this content.
     pub revision: Arc<str>,
     /// The fleet, by id. What is not named here is left as it is.
-    pub intents: BTreeMap<DeploymentId, Intent>,
+    pub intents: BTreeMap<DeploymentId, Arc<Intent>>,
     /// The ids of held changes that are let through.
     pub acknowledged: BTreeSet<Arc<str>>,
 }
 
 impl Manifest {
-    /// These intents, and nothing acknowledged.
+    /// These intents, and nothing acknowledged. Neighbours that ask for the same share it: most of
+    /// a large file does.
     pub fn new(revision: Arc<str>, intents: BTreeMap<DeploymentId, Intent>) -> Self {
+        let mut last: Option<Arc<Intent>> = None;
+        let shared = intents.into_iter().map(|(id, intent)| {
+            let known = last.take().filter(|known| **known == intent);
+            (id, last.insert(known.unwrap_or_else(|| Arc::new(intent))).clone())
+        });
+        let intents = shared.collect();
         Self { revision, intents, acknowledged: BTreeSet::new() }
+    }
+
+    /// What is asked for this deployment, if it is named.
+    pub fn intent(&self, id: &DeploymentId) -> Option<&Intent> {
+        self.intents.get(id).map(Arc::as_ref)
     }
 }
 

@@ -108,7 +108,7 @@ impl History {
         now: Mono,
     ) -> Standing {
         let method = action.into();
-        let known = self.accounts.get(account).and_then(|past| past.tallies.get(&method));
+        let known = self.accounts.get(account).and_then(|past| past.tallies.get(method));
         let tally = known.cloned().unwrap_or_else(|| self.new_tally(method));
         let eta = tally.turn(now, self.rule(method), position);
         Standing { action, position, length, eta }

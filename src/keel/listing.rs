@@ -27,8 +27,7 @@ impl Reconciler {
     ) {
         let shown = self.on_account(id, now, decision, |desk| desk.list_answered(id, answer));
         let shown = shown.flatten().map(by_id);
-        let ids: Vec<_> = self.ids_of(id).collect();
-        for deployment in ids {
+        for deployment in self.ids_of(id) {
             let facts = shown.as_ref().and_then(|shown| shown.get(&deployment)).copied();
             self.visit(&deployment, now, decision, |desk, member| match facts {
                 Some(facts) => {
@@ -65,8 +64,8 @@ impl Reconciler {
             };
             if !usable {
                 account.list = List::Fails(0);
-                let listed = |member: &&Member| member.listed && member.intent.account == id;
-                unlisted.extend(self.members.values().filter(listed).map(|one| one.id.clone()));
+                let listed = |member: &Member| member.listed && member.intent.account == id;
+                unlisted.extend(self.ids_where(listed));
             }
         }
         unlisted

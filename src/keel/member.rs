@@ -70,12 +70,12 @@ pub struct Since {
 pub struct Member {
     pub(super) id: DeploymentId,
     pub(super) seed: u64,
-    pub(super) intent: Intent,
+    pub(super) intent: Arc<Intent>,
     pub(super) resolved: Resolved,
     pub(super) observation: Option<Observation>,
     /// When the present status was first seen.
     pub(super) status_since: Wall,
-    pub(super) failing: Option<Failing>,
+    pub(super) failing: Option<Box<Failing>>,
     /// The read under way.
     pub(super) reading: Option<CallId>,
     /// The start or stop under way.
@@ -96,7 +96,7 @@ pub struct Member {
     /// Its place in the line for a call that its account allows only one of at a time.
     pub(super) queued: Option<(Action, Place)>,
     /// What was last told of it.
-    pub(super) told: Option<(Reason, Arc<str>)>,
+    pub(super) told: Option<Reason>,
     pub(super) since: Since,
     /// When time alone changes what is asked of it: its place among the account's edges.
     pub(super) edge: Option<Mono>,
@@ -110,7 +110,7 @@ pub struct Member {
 
 impl Member {
     /// A deployment that enters the fleet: to be read at once.
-    pub fn new(id: DeploymentId, intent: Intent, wishes: Option<&Wishes>, now: Now) -> Self {
+    pub fn new(id: DeploymentId, intent: Arc<Intent>, wishes: Option<&Wishes>, now: Now) -> Self {
         let phase = |schedule: &Arc<Schedule>| schedule.at(now.wall);
         let resolved = intent.resolve_under(wishes, now.wall, Duration::ZERO, phase);
         let wall = now.wall;

@@ -132,7 +132,8 @@ impl Reconciler {
             let resolved = &member.resolved;
             Some(Reverse((resolved.changes?, member.id.clone(), acted_for(resolved))))
         };
-        let mut edges: BinaryHeap<_> = self.members.values().filter_map(edge).collect();
+        let mut edges: BinaryHeap<_> =
+            self.members.values().filter_map(|member| edge(member)).collect();
         let mut coming = Vec::new();
         for _ in 0..EDGES_MAX {
             let Some(Reverse((at, id, before))) = edges.pop() else { break };

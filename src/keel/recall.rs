@@ -13,7 +13,7 @@ pub(super) const FOREVER: Mono = Mono::from_millis(i64::MAX);
 impl History {
     /// The last start or stop of a deployment.
     pub fn last_act(&self, deployment: &DeploymentId) -> Option<&Past> {
-        self.deployments.get(deployment)?.last_act.as_ref()
+        self.deployments.get(deployment)?.last_act.as_deref()
     }
 
     /// Starts and stops of a deployment that were refused in a row.

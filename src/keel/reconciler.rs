@@ -99,7 +99,7 @@ pub struct Reconciler {
     pub(super) policy: Arc<Policy>,
     pub(super) history: History,
     pub(super) accounts: BTreeMap<AccountId, Account>,
-    pub(super) members: BTreeMap<DeploymentId, Member>,
+    pub(super) members: BTreeMap<DeploymentId, Box<Member>>,
     pub(super) manifest: Option<(Arc<Manifest>, Now)>,
     /// What the next file is compared with: the one in force, or that of an earlier process.
     pub(super) base: Option<Arc<Manifest>>,
@@ -272,15 +272,19 @@ impl Reconciler {
 
     /// Moves on every deployment of an account.
     pub(super) fn visit_all(&mut self, account: &AccountId, now: Now, decision: &mut Decision) {
-        let ids: Vec<_> = self.ids_of(account).collect();
-        for id in ids {
+        for id in self.ids_of(account) {
             self.visit(&id, now, decision, |_, _| ());
         }
     }
 
-    pub(super) fn ids_of(&self, account: &AccountId) -> impl Iterator<Item = DeploymentId> {
-        let mine = move |member: &&Member| member.intent.account == *account;
-        self.members.values().filter(mine).map(|member| member.id.clone())
+    /// The ids of those members of which `holds` is true.
+    pub(super) fn ids_where(&self, holds: impl Fn(&Member) -> bool) -> Vec<DeploymentId> {
+        let members = self.members.values().filter(|member| holds(member));
+        members.map(|member| member.id.clone()).collect()
+    }
+
+    pub(super) fn ids_of(&self, account: &AccountId) -> Vec<DeploymentId> {
+        self.ids_where(|member| member.intent.account == *account)
     }
 
     pub(super) fn on_account<T>(
@@ -315,12 +319,9 @@ impl Reconciler {
         decision.tell(Notice::ClockStepped { by });
         // After a reboot only the wall clock can say how long ago the past is: by its new reading.
         self.remember(Record::Started { now }, decision);
-        let timed = |member: &&Member| {
-            member.intent.is_timed() || self.history.wishes(&member.id).is_some()
-        };
-        let ids: Vec<_> =
-            self.members.values().filter(timed).map(|member| member.id.clone()).collect();
-        for id in ids {
+        let timed =
+            |member: &Member| member.intent.is_timed() || self.history.wishes(&member.id).is_some();
+        for id in self.ids_where(timed) {
             self.visit(&id, now, decision, |_, _| ());
         }
     }

@@ -1,12 +1,13 @@
 //! Builds the [`View`].
 
 use std::collections::BTreeMap;
+use std::ops::{Bound, RangeBounds as _};
 use std::sync::Arc;
 
 use super::account::List;
 use super::budget::Verdict;
 use super::call::{Call, Method, Request};
-use super::deployment::{AccountId, Action};
+use super::deployment::{AccountId, Action, DeploymentId};
 use super::guard::{GuardView, Holding};
 use super::line::Standing;
 use super::member::{Member, Trouble};
@@ -14,7 +15,7 @@ use super::message;
 use super::plan::{self, Context, Judgement, Need, Reason};
 use super::policy::ScopeMode;
 use super::reconciler::Reconciler;
-use super::time::{Mono, Now, Wall};
+use super::time::{Mono, Now};
 use super::view::{
     AccountView, BudgetView, Condition, DeploymentView, DesiredView, FileView, NextStep, NextView,
     ObservedView, PastView, QueueView, ReadyView, SyncedView, Time, View, WidenedView,
@@ -23,6 +24,11 @@ use super::view::{
 impl Reconciler {
     /// Everything as it stands at `now`.
     pub fn view(&self, now: Now) -> View {
+        View { deployments: self.deployments(None, usize::MAX, now), ..self.outline(now) }
+    }
+
+    /// Everything but the deployments.
+    pub fn outline(&self, now: Now) -> View {
         View {
             at: Time(now.wall),
             leader: self.standby.is_none(),
@@ -31,8 +37,35 @@ impl Reconciler {
             guard: self.guard_view(),
             ledger_fault: self.stuck.clone(),
             accounts: self.account_views(now),
-            deployments: self.deployment_views(now),
+            deployments: Vec::new(),
         }
+    }
+
+    /// The deployments by id, `most` of them at the most: the first, or those behind `after`.
+    pub fn deployments(
+        &self,
+        after: Option<&DeploymentId>,
+        most: usize,
+        now: Now,
+    ) -> Vec<DeploymentView> {
+        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let range = self.members.range::<DeploymentId, _>((begin, Bound::Unbounded));
+        let members: Vec<&Member> = range.take(most).map(|(_, member)| &**member).collect();
+        let Some(last) = members.last().map(|last| &last.id) else { return Vec::new() };
+        let end = Bound::Included(last);
+        let standings = self.standings(|id| (begin, end).contains(id), now);
+        let view = |one: &Member| {
+            let line = standings.get(&one.id).copied();
+            self.deployment_view(one, line, now)
+        };
+        members.into_iter().map(view).collect()
+    }
+
+    /// The deployment of this id.
+    pub fn deployment(&self, id: &DeploymentId, now: Now) -> Option<DeploymentView> {
+        let member = self.members.get(id)?;
+        let line = self.standings(|one| one == id, now).get(id).copied();
+        Some(self.deployment_view(member, line, now))
     }
 
     /// Not before it is certain, as it is told.
@@ -48,23 +81,24 @@ impl Reconciler {
         })
     }
 
-    fn deployment_views(&self, now: Now) -> Vec<DeploymentView> {
+    /// Where each of those that are `wanted` stands, if it stands in a line.
+    pub(super) fn standings(
+        &self,
+        wanted: impl Fn(&DeploymentId) -> bool,
+        now: Now,
+    ) -> BTreeMap<&DeploymentId, Standing> {
         let mut standings = BTreeMap::new();
         for (id, account) in &self.accounts {
             for action in [Action::Start, Action::Stop] {
                 let line = account.line(action);
                 let length = line.len();
-                for (place, deployment) in (1..).zip(line) {
+                for (place, deployment) in (1..).zip(line).filter(|(_, id)| wanted(id)) {
                     let standing = self.history.standing(id, action, (place, length), now.mono);
                     standings.insert(deployment, standing);
                 }
             }
         }
-        let view = |one: &Member| {
-            let line = standings.get(&one.id).copied();
-            self.deployment_view(one, line, now)
-        };
-        self.members.values().map(view).collect()
+        standings
     }
 
     /// The name that the API reports of a deployment, once it was seen.
@@ -101,8 +135,7 @@ impl Reconciler {
     }
 
     fn reasons(&self) -> impl Iterator<Item = Reason> {
-        let told = |member: &Member| member.told.as_ref().map(|(reason, _)| *reason);
-        self.members.values().map(move |member| told(member).unwrap_or(Reason::Unobserved))
+        self.members.values().map(|member| member.told.unwrap_or(Reason::Unobserved))
     }
 
     fn file_view(&self) -> FileView {
@@ -167,17 +200,31 @@ impl Reconciler {
         (account.list == List::Works && member.listed).then_some(account.list_at)
     }
 
-    fn deployment_view(&self, member: &Member, line: Option<Standing>, now: Now) -> DeploymentView {
-        let context = Context {
+    /// What a judgement of it looks at.
+    pub(super) fn context(&self, member: &Member, now: Now) -> Context<'_> {
+        let account = self.accounts.get(&member.intent.account);
+        Context {
             policy: &self.policy,
             history: &self.history,
             holding: &self.holding,
-            unauthorized: self
-                .accounts
-                .get(&member.intent.account)
-                .is_some_and(|account| account.refused.is_some()),
+            unauthorized: account.is_some_and(|account| account.refused.is_some()),
             now: now.mono,
-        };
+        }
+    }
+
+    /// What comes next for it.
+    pub(super) fn next(
+        &self,
+        member: &Member,
+        judgement: Judgement,
+        line: Option<Standing>,
+        now: Now,
+    ) -> NextView {
+        next(member, judgement, line, self.next_list(member), now)
+    }
+
+    fn deployment_view(&self, member: &Member, line: Option<Standing>, now: Now) -> DeploymentView {
+        let context = self.context(member, now);
         let judgement = plan::judge(member, context);
         let message: Arc<str> = message::of(member, judgement, context, line, now).into();
         let resolved = &member.resolved;
@@ -194,13 +241,13 @@ impl Reconciler {
                 suspended: resolved.suspended.clone(),
             },
             observed: member.observation.as_ref().map(|seen| ObservedView {
-                status: seen.facts.status.as_str().to_owned(),
+                status: seen.facts.status.word(),
                 name: seen.facts.name.clone(),
                 kind: seen.facts.kind.clone(),
                 at: Time(now.wall_at(seen.answered)),
                 since: Time(member.status_since),
             }),
-            fault: member.failing.as_ref().map(message::failure),
+            fault: member.failing.as_deref().map(message::failure),
             wishes: self.wish_views(&member.id, now.wall),
             synced: SyncedView {
                 reason: judgement.reason,
@@ -208,7 +255,7 @@ impl Reconciler {
                 since: Time(member.since.reason),
             },
             conditions: conditions(member, judgement.reason, &message),
-            next: next(member, judgement, line, self.next_list(member), now),
+            next: self.next(member, judgement, line, now),
             queue: line.map(|line| queue(line, now)),
             budgets: vec![
                 self.budget_view(&member.read(), now),
@@ -269,22 +316,25 @@ fn next(
 
 /// The four conditions, as the Kubernetes API has them.
 fn conditions(member: &Member, reason: Reason, message: &Arc<str>) -> Vec<Condition> {
-    let word = |holds: bool| if holds { "True" } else { "False" }.to_owned();
-    let condition = |kind: &str, status, reason: &str, message: Arc<str>, since: Wall| Condition {
-        kind: kind.to_owned(),
-        status,
-        reason: reason.to_owned(),
-        message,
-        last_transition_time: Time(since),
-    };
-    let synced = reason.synced().map_or_else(|| "Unknown".to_owned(), word);
+    let word = |holds: bool| if holds { "True" } else { "False" };
+    let condition =
+        |kind: &'static str, status: &'static str, reason: &'static str, message, since| {
+            Condition {
+                kind: kind.into(),
+                status: status.into(),
+                reason: reason.into(),
+                message,
+                last_transition_time: Time(since),
+            }
+        };
+    let synced = reason.synced().map_or("Unknown", word);
     let (reachable, why, text) = match (&member.failing, &member.observation) {
         (Some(failing), _) => {
             let unsent = matches!(failing.trouble, Trouble::NotSent(..));
             let why = if unsent { "NeverLeft" } else { "ReadFailed" };
             (word(false), why, message::failure(failing))
         }
-        (None, None) => ("Unknown".to_owned(), "Unobserved", "not read yet".into()),
+        (None, None) => ("Unknown", "Unobserved", "not read yet".into()),
         (None, Some(_)) => (word(true), "ReadSucceeded", "the last read gave a status".into()),
     };
     let stalled = if reason == Reason::Stalled { "Stalled" } else { "Progressing" };

@@ -1,5 +1,6 @@
 //! Compaction: the fewest records that add up to the same history.
 
+use super::budget::Rule;
 use super::call::{CallId, Method};
 use super::deployment::{AccountId, DeploymentId};
 use super::guard::Guarded;
@@ -13,33 +14,24 @@ use super::time::{Mono, Now};
 impl History {
     /// Forgets what no longer counts at `now`: lapsed arrivals, closures, reversals.
     pub fn prune(&mut self, now: Mono) {
-        let rules = Method::ALL.map(|method| (method, self.rule(method)));
-        let rule = |wanted: Method| rules.iter().find(|(method, _)| *method == wanted);
+        let limits = self.policy.limits.clone();
+        let rule = |method: Method| Rule::new(limits.of(method), limits.margin, method.acts());
         let within = self.policy.guards.contested_within;
         let contested = self.policy.guards.contested_reversals as usize;
-        let longest = rules.iter().map(|(_, rule)| rule.hold).max().unwrap_or_default();
+        let longest = Method::ALL.map(|method| rule(method).hold).into_iter().max();
+        let longest = longest.unwrap_or_default();
         self.ghosts.retain(|(at, _)| now < *at + longest);
         self.accounts.retain(|_, past| {
             past.widened.retain(|_, until| now < *until);
-            past.tallies.retain(|method, tally| {
-                if let Some((_, rule)) = rule(*method) {
-                    tally.prune(now, *rule);
-                }
-                !tally.is_blank()
-            });
+            past.tallies.prune(now, rule);
             *past != AccountPast::default()
         });
         self.deployments.retain(|_, past| {
-            past.tallies.retain(|method, tally| {
-                if let Some((_, rule)) = rule(*method) {
-                    tally.prune(now, *rule);
-                }
-                !tally.is_blank()
-            });
+            past.tallies.prune(now, rule);
             if past.reversals.len() < contested {
                 past.reversals.retain(|seen| now.since(*seen) < within);
             }
-            *past != DeploymentPast::default()
+            **past != DeploymentPast::default()
         });
     }
 
@@ -74,8 +66,8 @@ impl History {
 
     fn snapshot_accounts(&self, out: &mut Vec<Record>) {
         for (id, past) in &self.accounts {
-            for (method, tally) in &past.tallies {
-                out.push(tally_line(Some(id), None, *method, tally));
+            for (method, tally) in past.tallies.iter() {
+                out.push(tally_line(Some(id), None, method, tally));
             }
             for (method, until) in &past.widened {
                 out.push(Record::Carried(Carried::Widened {
@@ -93,8 +85,8 @@ impl History {
     fn snapshot_deployments(&self, out: &mut Vec<Record>) {
         let oldest = self.past.front().map_or(CallId(u64::MAX), |past| past.id);
         for (id, past) in &self.deployments {
-            for (method, tally) in &past.tallies {
-                out.push(tally_line(None, Some(id), *method, tally));
+            for (method, tally) in past.tallies.iter() {
+                out.push(tally_line(None, Some(id), method, tally));
             }
             if !past.reversals.is_empty() {
                 let (deployment, at) = (id.clone(), past.reversals.clone());
@@ -110,7 +102,7 @@ impl History {
             out.extend(past.wishes.carry(id, self.clock.map(|clock| clock.wall)));
             // The history for people is bounded; the last act of each deployment is not lost to it.
             if let Some(last) = past.last_act.as_ref().filter(|last| last.id < oldest) {
-                out.push(Record::Past(last.clone()));
+                out.push(Record::Past(Past::clone(last)));
             }
         }
     }
@@ -148,12 +140,12 @@ impl History {
             *at = at.shifted(millis);
         }
         for past in self.accounts.values_mut() {
-            past.tallies.values_mut().for_each(|tally| tally.shift(millis));
+            past.tallies.iter_mut().for_each(|(_, tally)| tally.shift(millis));
             past.widened.values_mut().for_each(|until| *until = until.shifted(millis));
             past.no_list = past.no_list.map(|at| at.shifted(millis));
         }
         for past in self.deployments.values_mut() {
-            past.tallies.values_mut().for_each(|tally| tally.shift(millis));
+            past.tallies.iter_mut().for_each(|(_, tally)| tally.shift(millis));
             past.reversals.iter_mut().for_each(|at| *at = at.shifted(millis));
             past.waits.iter_mut().for_each(|(_, at)| at.mono = at.mono.shifted(millis));
             past.last_act.iter_mut().for_each(|act| shift_past(act, millis));
@@ -189,7 +181,7 @@ impl History {
         if let Some(clock) = self.clock {
             self.deployments.retain(|_, past| {
                 past.wishes.drop_ended(clock.wall);
-                *past != DeploymentPast::default()
+                **past != DeploymentPast::default()
             });
         }
         Ok(written)

@@ -37,6 +37,9 @@ impl std::fmt::Display for Time {
     }
 }
 
+/// A word that mostly is one of a few: a fleet's worth of them takes no memory.
+pub type Word = std::borrow::Cow<'static, str>;
+
 /// Everything at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Fleet"))]
@@ -200,7 +203,7 @@ pub struct DesiredView {
 #[serde(rename_all = "camelCase")]
 pub struct ObservedView {
     /// The API's status word.
-    pub status: String,
+    pub status: Word,
     /// `deploymentName`.
     pub name: Arc<str>,
     /// `deploymentType`.
@@ -233,12 +236,12 @@ pub struct Condition {
     /// `Synced`, `Reachable`, `Stalled` or `Held`.
     #[cfg_attr(test, schemars(extend("enum" = ["Synced", "Reachable", "Stalled", "Held"])))]
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: Word,
     /// `True`, `False` or `Unknown`.
     #[cfg_attr(test, schemars(extend("enum" = ["True", "False", "Unknown"])))]
-    pub status: String,
+    pub status: Word,
     /// One word for machines.
-    pub reason: String,
+    pub reason: Word,
     /// For people.
     pub message: Arc<str>,
     /// When `status` last changed.

@@ -120,8 +120,12 @@ pub fn merge(candidates: &[Candidate]) -> Merged {
 pub fn united(in_force: &[Arc<Valid>], commit: Option<&str>) -> Manifest {
     let mut whole = Manifest::new(revision(in_force, commit), BTreeMap::new());
     for Valid { manifest, .. } in in_force.iter().map(Arc::as_ref) {
-        let intents = manifest.intents.iter();
-        whole.intents.extend(intents.map(|(id, intent)| (id.clone(), intent.clone())));
+        if whole.intents.is_empty() {
+            whole.intents.clone_from(&manifest.intents);
+        } else {
+            let intents = manifest.intents.iter();
+            whole.intents.extend(intents.map(|(id, intent)| (id.clone(), intent.clone())));
+        }
         whole.acknowledged.extend(manifest.acknowledged.iter().cloned());
     }
     whole

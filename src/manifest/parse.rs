@@ -60,7 +60,7 @@ pub fn parse_beside(
     let intents = reader.file(&root, beside);
     let warnings = reader.faults.finish(name, Some(&source))?;
     let acknowledged = reader.acknowledged;
-    Ok((Manifest { revision: revision(bytes), intents, acknowledged }, warnings))
+    Ok((Manifest { acknowledged, ..Manifest::new(revision(bytes), intents) }, warnings))
 }
 
 /// The short name of exactly this content: CRC-32 in 8 hexadecimal digits. It tells people which

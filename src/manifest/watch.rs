@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::read::{Picture, directories, look, rests};
 
@@ -22,12 +22,15 @@ pub const EVERY: Duration = Duration::from_secs(15);
 /// yet.
 const EVERY_UNARMED: Duration = Duration::from_secs(1);
 
-/// Hints come in bursts, and a busy directory sends them all day: how long one look waits for more.
-const BURST: Duration = Duration::from_millis(50);
+/// Hints come in bursts: how long a look waits for the rest of one.
+const BURST: Duration = Duration::from_millis(10);
+
+/// A busy directory sends hints all day: how soon after one look they lead to another.
+const APART: Duration = Duration::from_millis(50);
 
 /// Two looks this far apart must see the same. A list that is cut at an entry's end is valid YAML,
 /// so this is what keeps a half-written file from being taken for a whole one.
-const SETTLE: Duration = Duration::from_millis(100);
+const SETTLE: Duration = Duration::from_millis(75);
 
 /// A file that keeps changing for so long is told as a fault; it is not taken before it rests.
 const RESTLESS: Duration = Duration::from_secs(5);
@@ -130,12 +133,12 @@ impl Eyes {
                 let _room = sender.reserve().await;
                 asking.into_iter().for_each(|looked| _ = looked.send(()));
             }
-            let every = self.options.every;
+            let (looked, every) = (Instant::now(), self.options.every);
             let pause = if complete { every } else { every.min(EVERY_UNARMED) };
             tokio::select! {
                 hint = timeout(pause, self.hints.notified()) => {
                     if hint.is_ok() {
-                        sleep(BURST).await;
+                        sleep_until((Instant::now() + BURST).max(looked + APART)).await;
                     }
                 }
                 () = sender.closed() => return,

@@ -1,6 +1,5 @@
 //! How long a deployment was in each status, as far as this process saw.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::UNKNOWN;
@@ -12,16 +11,23 @@ use crate::keel::time::Mono;
 #[derive(Debug)]
 pub(super) struct Meter {
     /// What was last seen, and up to when that is counted.
-    present: Option<(&'static str, Mono)>,
-    spent: BTreeMap<&'static str, Duration>,
+    present: Option<(usize, Mono)>,
+    /// In the order of [`WORDS`]; `None` while it has no series.
+    spent: [Option<Duration>; WORDS.len()],
 }
+
+/// The labels, in the order in which they are written.
+const WORDS: [&str; 7] =
+    ["failed", "pending", "running", "starting", "stopped", "stopping", UNKNOWN];
 
 impl Default for Meter {
     /// What is paid for begins at 0; a passage has a series once it was seen.
     fn default() -> Self {
-        let spent =
-            [Status::Running, Status::Stopped].map(|status| (word(&status), Duration::ZERO));
-        Self { present: None, spent: spent.into() }
+        let mut spent = [None; WORDS.len()];
+        for status in [Status::Running, Status::Stopped] {
+            spent[place(&status)] = Some(Duration::ZERO);
+        }
+        Self { present: None, spent }
     }
 }
 
@@ -30,25 +36,24 @@ impl Meter {
     pub(super) fn turn(&mut self, from: Option<&Status>, to: &Status, at: Mono) {
         self.present = self.present.filter(|_| from.is_some());
         self.run(at);
-        self.present = Some((word(to), at));
+        self.present = Some((place(to), at));
     }
 
     /// Counts up to `now`, and gives the time in each status.
     pub(super) fn read(&mut self, now: Mono) -> impl Iterator<Item = (&'static str, Duration)> {
         self.run(now);
-        self.spent.iter().map(|(status, spent)| (*status, *spent))
+        WORDS.into_iter().zip(self.spent).filter_map(|(word, spent)| Some((word, spent?)))
     }
 
     fn run(&mut self, now: Mono) {
         if let Some((status, until)) = &mut self.present {
-            *self.spent.entry(*status).or_default() += now.since(*until);
+            *self.spent[*status].get_or_insert_default() += now.since(*until);
             *until = now.max(*until);
         }
     }
 }
 
-/// The label of a status: a server's word is never a label.
-fn word(status: &Status) -> &'static str {
-    let known = Status::KNOWN.into_iter().find(|known| *known == status.as_str());
-    known.unwrap_or(UNKNOWN)
+/// The place of a status among the labels: a server's word is never one.
+fn place(status: &Status) -> usize {
+    WORDS.iter().position(|word| *word == status.as_str()).unwrap_or(WORDS.len() - 1)
 }

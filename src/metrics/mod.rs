@@ -60,7 +60,7 @@ pub struct Metrics {
     durations: HistogramVec,
     unexpected: IntCounterVec,
     clock_steps: IntCounter,
-    fleet: Mutex<BTreeMap<DeploymentId, Tally>>,
+    fleet: Mutex<BTreeMap<DeploymentId, Box<Tally>>>,
     configuration: AtomicBool,
     /// Whether each desired file is in force as it is now.
     files: Mutex<BTreeMap<String, bool>>,
@@ -81,7 +81,9 @@ impl fmt::Debug for WallClock {
 struct Tally {
     /// When it began at 0: later than the process, if the deployment left the file and came back.
     created: Wall,
-    actions: BTreeMap<(Action, &'static str), u64>,
+    /// Sorted, and without room to spare: few deployments have more than those that are there from
+    /// the beginning.
+    actions: Vec<((Action, &'static str), u64)>,
     reversals: u64,
     meter: Meter,
 }
@@ -93,10 +95,20 @@ impl Tally {
         let zero = |action| ((action, ACCEPTED), 0);
         Self {
             created,
-            actions: BTreeMap::from([Action::Start, Action::Stop].map(zero)),
+            actions: [Action::Start, Action::Stop].map(zero).into(),
             reversals: 0,
             meter: Meter::default(),
         }
+    }
+
+    fn count(&mut self, action: Action, outcome: &'static str) {
+        let key = (action, outcome);
+        let place = self.actions.binary_search_by_key(&key, |(known, _)| *known);
+        let place = place.unwrap_or_else(|place| {
+            self.actions.insert(place, (key, 0));
+            place
+        });
+        self.actions[place].1 += 1;
     }
 }
 
@@ -214,7 +226,7 @@ impl Metrics {
         if let (Some(action), Some(deployment)) = (call.action(), call.deployment()) {
             let mut fleet = self.fleet();
             let tally = self.tally(&mut fleet, deployment);
-            *tally.actions.entry((action, outcome(fate))).or_default() += 1;
+            tally.count(action, outcome(fate));
         }
     }
 
@@ -256,7 +268,7 @@ impl Metrics {
         fleet.retain(|id, _| view.deployment(id.as_str()).is_some());
         for deployment in &view.deployments {
             if !fleet.contains_key(&deployment.id) {
-                fleet.insert(deployment.id.clone(), Tally::since(self.now()));
+                fleet.insert(deployment.id.clone(), Box::new(Tally::since(self.now())));
             }
         }
         let mut samples = text.family(&ACTIONS);
@@ -282,10 +294,10 @@ impl Metrics {
     /// What is counted for `deployment`; from now on, if nothing was.
     fn tally<'a>(
         &self,
-        fleet: &'a mut BTreeMap<DeploymentId, Tally>,
+        fleet: &'a mut BTreeMap<DeploymentId, Box<Tally>>,
         deployment: &DeploymentId,
     ) -> &'a mut Tally {
-        fleet.entry(deployment.clone()).or_insert_with(|| Tally::since(self.now()))
+        fleet.entry(deployment.clone()).or_insert_with(|| Box::new(Tally::since(self.now())))
     }
 
     fn now(&self) -> Wall {
@@ -294,7 +306,7 @@ impl Metrics {
 
     /// The counts are whole after every statement under the lock, so a panic elsewhere spoils
     /// nothing.
-    fn fleet(&self) -> MutexGuard<'_, BTreeMap<DeploymentId, Tally>> {
+    fn fleet(&self) -> MutexGuard<'_, BTreeMap<DeploymentId, Box<Tally>>> {
         self.fleet.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

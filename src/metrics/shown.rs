@@ -61,7 +61,7 @@ pub(super) fn deployments(text: &mut Text, deployments: &[DeploymentView]) {
     }
     let mut samples = text.family(&DEPLOYMENT_STATUS);
     for one in deployments {
-        let seen = one.observed.as_ref().map(|observed| observed.status.as_str());
+        let seen = one.observed.as_ref().map(|observed| &*observed.status);
         for status in Status::KNOWN {
             samples.add([one.id.as_str(), status], u8::from(seen == Some(status)));
         }

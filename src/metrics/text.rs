@@ -115,7 +115,9 @@ impl Samples<'_> {
 
 /// Label values escape backslash, quote and line feed, and nothing else.
 pub(super) fn escape(out: &mut String, value: &str) {
-    if !value.contains(['\\', '"', '\n']) {
+    // Looks at all of it, which is quicker than to stop: most values are short and have none.
+    let special = |found, byte| found | matches!(byte, b'\\' | b'"' | b'\n');
+    if !value.bytes().fold(false, special) {
         out.push_str(value);
         return;
     }

@@ -57,7 +57,8 @@ fn take(set: &mut Set, look: &Look) -> Taken {
 }
 
 fn intents(taken: &Taken) -> BTreeMap<DeploymentId, Intent> {
-    taken.manifest.as_ref().map(|manifest| manifest.intents.clone()).unwrap_or_default()
+    let intents = taken.manifest.iter().flat_map(|manifest| &manifest.intents);
+    intents.map(|(id, intent)| (id.clone(), Intent::clone(intent))).collect()
 }
 
 fn repeatable() -> ProptestConfig {

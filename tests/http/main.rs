@@ -8,7 +8,6 @@ mod socket;
 #[path = "../view_fixture/mod.rs"]
 mod view_fixture;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel::http::admin::{Gate, RATE};
@@ -17,7 +16,7 @@ use evenkeel::keel::deployment::{DeploymentId, Desired};
 use evenkeel::keel::overview::Overview;
 use evenkeel::keel::story::{Entry, Timelines};
 use evenkeel::keel::time::{Mono, Wall};
-use evenkeel::keel::view::{PastView, Time, View};
+use evenkeel::keel::view::{DeploymentView, PastView, Time, View};
 use http_body_util::BodyExt as _;
 use hyper::header::ACCEPT;
 use hyper::{Method, Request};
@@ -31,11 +30,21 @@ fn state(view: View) -> State {
     let (queries, mut asked) = mpsc::channel(1);
     let past: Vec<PastView> =
         view.deployments.iter().filter_map(|one| one.last_action.clone()).collect();
-    let view = Arc::new(view);
     tokio::spawn(async move {
         while let Some(query) = asked.recv().await {
             match query {
-                Query::View(answer) => answer.send(view.clone()).unwrap(),
+                Query::Outline(answer) => {
+                    answer.send(View { deployments: Vec::new(), ..view.clone() }).unwrap();
+                }
+                Query::Deployments(after, answer) => {
+                    // Two at a time, so that a fleet takes several.
+                    let behind = |one: &&DeploymentView| after.as_ref() < Some(&one.id);
+                    let some = view.deployments.iter().filter(behind).take(2);
+                    answer.send(some.cloned().collect()).unwrap();
+                }
+                Query::Deployment(id, answer) => {
+                    answer.send(view.deployment(id.as_str()).cloned()).unwrap();
+                }
                 Query::History(answer) => answer.send(past.clone()).unwrap(),
                 Query::Errand(_, answer) => answer.send(()).unwrap(),
                 Query::Overview(answer) => answer.send(Overview::default()).unwrap(),

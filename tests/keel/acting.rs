@@ -37,7 +37,7 @@ fn a_first_look_is_the_confirmation() {
     assert_eq!((bench.calls().len(), bench.reason("a")), (0, Reason::Starting));
     assert_eq!(bench.until_call(READ, MINUTE), Some(5 * SECOND));
     bench.answer(READ, sees("a", "starting"));
-    assert_eq!(bench.until_call(READ, MINUTE), Some(10 * SECOND), "growing pauses");
+    assert_eq!(bench.until_call(READ, MINUTE), Some(15 * SECOND / 2), "growing pauses");
     bench.answer(READ, sees("a", "running"));
     assert_eq!(bench.reason("a"), Reason::InSync);
     assert_eq!(bench.reversals(), 0);

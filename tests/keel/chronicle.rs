@@ -44,11 +44,11 @@ fn a_day_of_a_schedule() {
         "01T00:16:40 a is stopped",
         "01T08:45:00 a running by schedule office (ready by Thu 09:00) in r1, on",
         "01T08:45:05 a is starting",
-        "01T08:47:18 a is running",
+        "01T08:47:41 a is running",
         "01T09:00:00 a running by schedule office (09:00-17:00) in r1, on",
         "01T17:00:00 a stopped by schedule office (outside its windows) in r1, on",
         "01T17:00:05 a is stopping",
-        "01T17:01:15 a is stopped",
+        "01T17:01:06 a is stopped",
     ];
     assert_eq!(notes(&plant.bench.records), want);
 }
@@ -159,7 +159,7 @@ fn a_timeline_begins_with_what_held_and_puts_acts_in_their_place() {
         "08:45:00Z running by schedule office (ready by Thu 09:00)",
         "08:45:00Z start 201",
         "08:45:05Z starting",
-        "08:47:18Z running",
+        "08:47:41Z running",
         "09:00:00Z running by schedule office (09:00-17:00)",
     ];
     assert_eq!(timeline(&plant, "a", Duration::ZERO).unwrap(), whole);

@@ -76,7 +76,7 @@ fn taking_a_part_back_keeps_the_id() {
 fn a_further_edit_keeps_the_id_unless_it_stops_more() {
     let mut bench = six_held();
     let mut other = Manifest::clone(&file("r3", 10, 0..6));
-    other.intents.get_mut("j").unwrap().protect = true;
+    Arc::make_mut(other.intents.get_mut("j").unwrap()).protect = true;
     read(&mut bench, &Arc::new(other));
     assert_eq!(held(&bench), Some((SIX.to_owned(), 6)));
     read(&mut bench, &file("r4", 10, 0..7));
@@ -108,14 +108,14 @@ fn what_the_file_does_not_stop_does_not_count() {
     let suspend = Some(Suspend { reason: "migration".into(), until: None });
     for spared in [Intent { protect: true, ..stopped() }, Intent { suspend, ..stopped() }] {
         let mut edit = Manifest::clone(&file("r2", 10, 0..6));
-        edit.intents.insert(id("a"), spared);
+        edit.intents.insert(id("a"), spared.into());
         let mut bench = ten();
         read(&mut bench, &Arc::new(edit));
         assert_eq!(stops(&bench), all_stops(&IDS[1..6]));
     }
     // Taking that away is an edit like another.
     let guarded = |mut file: Manifest| {
-        file.intents.values_mut().for_each(|intent| intent.protect = true);
+        file.intents.values_mut().for_each(|intent| Arc::make_mut(intent).protect = true);
         Arc::new(file)
     };
     let mut bench = Bench::new(singles());
@@ -130,7 +130,7 @@ fn an_override_is_an_edit_and_its_end_is_none() {
     let until = Wall::from_millis(EPOCH + 10_000_000);
     let overridden = |state| {
         let mut file = Manifest::clone(&file("r2", 10, 0..0));
-        for intent in file.intents.values_mut().take(6) {
+        for intent in file.intents.values_mut().take(6).map(Arc::make_mut) {
             intent.exception = Some(Override { state, until, reason: None });
         }
         Arc::new(file)
@@ -140,7 +140,7 @@ fn an_override_is_an_edit_and_its_end_is_none() {
     assert_eq!(held(&bench), Some((SIX.to_owned(), 6)));
     let mut bench = Bench::new(singles());
     let mut parked = Manifest::clone(&overridden(Desired::Running));
-    for intent in parked.intents.values_mut() {
+    for intent in parked.intents.values_mut().map(Arc::make_mut) {
         intent.wanted = stopped().wanted;
     }
     bench.tell(Event::ManifestKept(Arc::new(parked.clone())));

@@ -175,7 +175,7 @@ fn what_is_held_says_so_and_how_to_let_it_go() {
          change back"
     );
     let condition = one.conditions.iter().find(|one| one.kind == "Held").unwrap();
-    assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("True", "Held"));
+    assert_eq!((&*condition.status, &*condition.reason), ("True", "Held"));
     assert_eq!(bench.reason("g"), Reason::InSync);
 }
 

@@ -35,8 +35,8 @@ fn coming(bench: &Bench) -> Vec<String> {
 fn hours_stopped_are_those_that_were_seen_and_cost_the_difference() {
     let mut plant = Plant::new(priced());
     plant.until(24 * HOUR);
-    // Seen stopped from 00:16:40 to 08:45:05 and from 17:01:15 to midnight.
-    let (night, evening) = (8 * 3600 + 28 * 60 + 25, 6 * 3600 + 58 * 60 + 45);
+    // Seen stopped from 00:16:40 to 08:45:05 and from 17:01:06 to midnight.
+    let (night, evening) = (8 * 3600 + 28 * 60 + 25, 6 * 3600 + 58 * 60 + 54);
     let Overview { week, month, .. } = overview(&plant.bench);
     let memory = plant.bench.keel.timelines(&[id("a")].into(), plant.bench.now.wall);
     assert_eq!(memory.oldest, Some(at(Duration::from_secs(1_000)).wall));

@@ -42,10 +42,15 @@ fn a_read_leaves_soon_or_not_at_all() {
 
 #[test]
 fn a_passage_is_read_with_growing_pauses_and_never_later_than_by_routine() {
-    for (name, fifth) in [("a", 72_200), ("d", 41_763), ("h", 37_295)] {
-        let millis = [5000, 10_000, 20_000, 40_000, fifth, 72_200, 72_200];
-        assert_eq!(pauses(name, "starting", 7), millis.map(Duration::from_millis), "{name}");
-    }
+    let most = [5000, 7500, 11_250, 16_875, 25_313, 37_969, 56_954, 72_200, 72_200];
+    let most = most.map(Duration::from_millis);
+    assert_eq!(pauses("a", "starting", 9), most);
+    let early = ["b", "c", "d", "e", "f", "g", "h", "i", "j", "k"].map(|name| {
+        let pauses = pauses(name, "starting", 9);
+        assert!(pauses.iter().zip(most).all(|(pause, most)| *pause <= most), "{name}: {pauses:?}");
+        pauses != most
+    });
+    assert!(early.contains(&true), "a routine turn comes first for one of them");
 }
 
 #[test]

@@ -87,7 +87,7 @@ proptest! {
 fn a_deployment_is_found_by_its_text() {
     let intents = [("a", Intent::fixed(Desired::Running)), ("b", Intent::fixed(Desired::Stopped))];
     let manifest = manifest("r1", &intents);
-    assert_eq!(manifest.intents["b"], intents[1].1);
+    assert_eq!(*manifest.intents["b"], intents[1].1);
     assert_eq!(manifest.intents.get("c"), None);
 }
 

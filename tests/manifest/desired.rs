@@ -29,7 +29,7 @@ fn outcome(name: &str, bytes: &[u8]) -> String {
                 let ids: Vec<&str> = manifest.acknowledged.iter().map(|id| &**id).collect();
                 out.push_str(&format!("acknowledged: {}\n", ids.join(" ")));
             }
-            let schedules = manifest.intents.values().filter_map(Intent::schedule);
+            let schedules = manifest.intents.values().filter_map(|intent| intent.schedule());
             let schedules: BTreeMap<_, _> = schedules.map(|one| (&*one.name, one)).collect();
             for schedule in schedules.values() {
                 out.push_str(&format!("schedule {}\n", parts(schedule)));
@@ -149,7 +149,8 @@ fn a_hundred_thousand_follow_one_schedule() {
         text.push_str(&format!("  w{n:07x}: s\n"));
     }
     let manifest = parse("f", text.as_bytes(), None).expect("valid").0;
-    let schedules: Vec<_> = manifest.intents.values().filter_map(Intent::schedule).collect();
+    let schedules: Vec<_> =
+        manifest.intents.values().filter_map(|intent| intent.schedule()).collect();
     assert_eq!(schedules.len(), 100_000);
     assert!(schedules.iter().all(|schedule| Arc::ptr_eq(schedule, schedules[0])));
 }

@@ -1,5 +1,6 @@
 //! Schedules written out from what they are, and their holidays as calendars.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,12 +10,15 @@ use evenkeel::keel::schedule::{Exception, Schedule};
 
 use super::written::quoted;
 
-fn schedules(intents: &BTreeMap<DeploymentId, Intent>) -> BTreeMap<&str, &Arc<Schedule>> {
-    intents.values().filter_map(Intent::schedule).map(|one| (&*one.name, one)).collect()
+fn schedules(
+    intents: &BTreeMap<DeploymentId, impl Borrow<Intent>>,
+) -> BTreeMap<&str, &Arc<Schedule>> {
+    let schedules = intents.values().filter_map(|intent| intent.borrow().schedule());
+    schedules.map(|one| (&*one.name, one)).collect()
 }
 
 /// `schedules:` with those that the fleet follows; each names a calendar that is called as it is.
-pub(crate) fn section(intents: &BTreeMap<DeploymentId, Intent>) -> String {
+pub(crate) fn section(intents: &BTreeMap<DeploymentId, impl Borrow<Intent>>) -> String {
     let schedules = schedules(intents);
     let mut out = String::from(if schedules.is_empty() { "" } else { "schedules:\n" });
     for (name, schedule) in schedules {
@@ -50,7 +54,9 @@ fn except(exception: &Exception) -> String {
 }
 
 /// The calendars that [`section`] names, by name.
-pub(crate) fn calendars(intents: &BTreeMap<DeploymentId, Intent>) -> BTreeMap<String, Arc<[u8]>> {
+pub(crate) fn calendars(
+    intents: &BTreeMap<DeploymentId, impl Borrow<Intent>>,
+) -> BTreeMap<String, Arc<[u8]>> {
     let schedules = schedules(intents).into_iter();
     schedules.map(|(name, one)| (name.to_owned(), calendar(one).into_bytes().into())).collect()
 }

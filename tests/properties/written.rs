@@ -1,5 +1,6 @@
 //! A desired file written out from what it asks for.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use evenkeel::keel::deployment::DeploymentId;
@@ -10,14 +11,15 @@ use jiff::Timestamp;
 use super::schedules::section;
 
 /// Each key written out in block style; every text in quotes.
-pub(crate) fn written(intents: &BTreeMap<DeploymentId, Intent>) -> String {
+pub(crate) fn written(intents: &BTreeMap<DeploymentId, impl Borrow<Intent>>) -> String {
     if intents.is_empty() {
         return "deployments: {}\n".to_owned();
     }
     let mut out = head(intents);
     out.push_str("deployments:\n");
     for (id, intent) in intents {
-        let Intent { account, name, wanted, protect, suspend, exception, prices, .. } = intent;
+        let Intent { account, name, wanted, protect, suspend, exception, prices, .. } =
+            intent.borrow();
         let state = word(wanted);
         let account = quoted(account.as_str());
 
@@ -47,8 +49,8 @@ pub(crate) fn written(intents: &BTreeMap<DeploymentId, Intent>) -> String {
 }
 
 /// What stands before `deployments:`.
-pub(crate) fn head(intents: &BTreeMap<DeploymentId, Intent>) -> String {
-    let zone = intents.values().next().and_then(|intent| intent.zone.iana_name());
+pub(crate) fn head(intents: &BTreeMap<DeploymentId, impl Borrow<Intent>>) -> String {
+    let zone = intents.values().next().and_then(|intent| intent.borrow().zone.iana_name());
     let zone = zone.map(|zone| format!("timezone: {zone}\n")).unwrap_or_default();
     zone + &section(intents)
 }

@@ -1,120 +1,146 @@
 #!/usr/bin/env python3
 """Measures the release binary against the simulated API, whole processes from outside.
 
-Run: cargo build --release && python3 tests/scale/measure.py [N ...]
+Run: cargo build --release --bins --examples && python3 tests/scale/measure.py [N ...]
 
-Prints one table: start to ready, resident memory, CPU share, and how long an edit takes to become a
-POST. Everything stays on the loopback address, and each child is reaped.
+One table a fleet, then what is compared between fleets. Everything stays on the loopback address, and
+each child is reaped. CPU is counted in seconds on a CPU, so that neighbours disturb it least; times
+are the best of several, except where a percentile is named. EVENKEEL names another binary.
 """
 
-import json, os, re, shutil, signal, subprocess, sys, tempfile, time, urllib.request
+import os, subprocess, sys, tempfile, time
 
-EVENKEEL = os.path.join(os.path.dirname(__file__), "../../target/release/evenkeel")
-TICKS = os.sysconf("SC_CLK_TCK")
-SECONDS = 20  # the CPU share is taken over so long
+from rig import EVENKEEL, RIG, Daemon, Simulator, cpu, growth, peak, rss, until, wakeups
 
-
-def start(arguments, environment, pattern, errors):
-    child = subprocess.Popen([EVENKEEL, *arguments], stdout=subprocess.PIPE, stderr=errors, env=environment, text=True)
-    if pattern is None:
-        return child, None
-    for line in child.stdout:
-        found = re.search(pattern, line)
-        if found:
-            return child, found.group(1)
-    raise SystemExit(f"{arguments} ended without {pattern}")
+SECONDS = 20  # a CPU share is taken over so long
+INTERVAL = float(os.environ.get("INTERVAL", "72.2"))  # between two routine reads of one deployment, by the default limits
 
 
-def get(url, method="GET"):
-    with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=20) as answer:
-        return answer.status, answer.read()
+def line(name, figure):
+    print(f"  {name:<46} {figure}", flush=True)
 
 
-def until(look, patience=120):
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
-        try:
-            seen = look()
-            if seen:
-                return seen
-        except OSError:
-            pass
-        time.sleep(0.002)
-    raise SystemExit("waited in vain")
+def percent(values, share):
+    return values[min(len(values) - 1, int(len(values) * share))] if values else float("nan")
 
 
-def usage(pid):
-    with open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    with open(f"/proc/{pid}/status") as status:
-        text = status.read()
-    kib = lambda name: int(re.search(rf"{name}:\s+(\d+)", text).group(1))
-    return (int(fields[11]) + int(fields[12])) / TICKS, kib("VmRSS") / 1024, kib("VmHWM") / 1024
+def milliseconds(values):
+    return f"{percent(values, 0.5) * 1000:.0f} ms median, {percent(values, 0.99) * 1000:.0f} ms p99 of {len(values)}"
 
 
-def measure(count, listing):
-    scratch = tempfile.mkdtemp(prefix="evenkeel-scale-")
-    simulate = ["simulate", "--listen", "127.0.0.1:0", "--deployments", str(count), "--start-delay", "1s", "--stop-delay", "1s"]
-    if not listing:
-        simulate.append("--no-list")
-    simulator, base = start(simulate, os.environ, r"(http://\S+/public_api/v1)", subprocess.DEVNULL)
-    host = base.rsplit("/public_api", 1)[0]
-    try:
-        ids = [one["deploymentID"] for one in json.loads(get(host + "/_sim/deployments")[1])]
-        desired = os.path.join(scratch, "desired.yaml")
+def polls(daemon, simulator):
+    """CPU seconds for 1,000 polls, and how many there were a second; None where too few are due to tell."""
+    reads, before = simulator.reads(), cpu(daemon.pid)
+    time.sleep(SECONDS)
+    reads, spent = simulator.reads() - reads, cpu(daemon.pid) - before
+    return (spent / reads * 1000, reads / SECONDS) if reads > 200 else None
 
-        def write(state_of_first):
-            with open(desired + ".new", "w") as file:
-                file.write("deployments:\n")
-                for place, one in enumerate(ids):
-                    file.write(f"  {one}: {state_of_first if place == 0 else 'running'}\n")
-            os.rename(desired + ".new", desired)
 
-        write("running")
-        os.utime(desired, (time.time() - 60, time.time() - 60))
-        port = 20000 + os.getpid() % 20000
-        environment = dict(os.environ, EVENKEEL_API_URL=base, EVENKEEL_API_KEY="key", EVENKEEL_API_SECRET="secret",
-                           EVENKEEL_DESIRED=desired, EVENKEEL_STATE_DIR=os.path.join(scratch, "state"),
-                           EVENKEEL_LISTEN=f"127.0.0.1:{port}", NO_COLOR="1")
-        errors = open(os.path.join(scratch, "log"), "w")
-        begin = time.monotonic()
-        daemon, _ = start(["run"], environment, None, errors)
-        page = f"http://127.0.0.1:{port}"
-        until(lambda: get(page + "/readyz")[0] == 200)
-        ready = time.monotonic() - begin
-        view = lambda: json.loads(get(page + "/api/v1/deployments")[1])["deployments"]
-        until(lambda: all(one["synced"]["reason"] == "InSync" for one in view()))
-        observed = time.monotonic() - begin
+def fleet(count, figures):
+    print(f"{count} deployments")
+    simulator = Simulator(count, "--start-delay", "1s", "--stop-delay", "1s")
+    daemon = Daemon(simulator)
+    line("ready after", f"{daemon.ready * 1000:.0f} ms")
+    line("all seen after, by the list call", f"{daemon.observed():.2f} s")
+    time.sleep(5)
+    before, begin, woken = cpu(daemon.pid), time.monotonic(), wakeups(daemon.pid)
+    time.sleep(SECONDS)
+    span = time.monotonic() - begin
+    line("at rest, memory", f"{rss(daemon.pid):.1f} MiB, at most {peak(daemon.pid):.1f} MiB")
+    line("at rest, of a core", f"{(cpu(daemon.pid) - before) / span * 100:.3f} %, {(wakeups(daemon.pid) - woken) / span:.1f} wake-ups a second")
+    line("edit to POST, at rest", milliseconds(daemon.edits(20, 0.4 if count < 100000 else 1.5)))
+    daemon.close()
+    simulator.close()
+
+    simulator = Simulator(count, "--start-delay", "1s", "--stop-delay", "1s", "--no-list")
+    daemon = Daemon(simulator)
+    line("all seen after, one by one", f"{daemon.observed():.2f} s")
+    time.sleep(3)
+    figures["rss"][count] = rss(daemon.pid)
+    line("memory, each read once", f"{rss(daemon.pid):.1f} MiB, at most {peak(daemon.pid):.1f} MiB")
+    ours = polls(daemon, simulator)
+    if ours:
+        line("CPU for 1,000 polls", f"{ours[0] * 1000:.1f} ms, at {ours[1]:.0f} polls a second")
+    line("edit to POST, while all are polled", milliseconds(daemon.edits(20, 0.4 if count < 100000 else 1.5)))
+    for name, path in (("a scrape", "/metrics"), ("the JSON of the fleet", "/api/v1/deployments"), ("the page", "/")):
+        took, size = daemon.timed(path)
+        figures[path][count] = took
+        line(name, f"{took * 1000:.1f} ms, {size / 1e6:.2f} MB")
+    line("memory, after that", f"{rss(daemon.pid):.1f} MiB, at most {peak(daemon.pid):.1f} MiB")
+    daemon.close()
+    simulator.close()
+    if ours:
+        floor = bare(count)
+        figures["polls"][count] = ours[0]
+        line("CPU for 1,000 GETs of bare hyper", f"{floor * 1000:.1f} ms: ours is {ours[0] / floor:.2f} times that")
+
+
+def https(count):
+    """The same by HTTPS."""
+    simulator = Simulator(count, "--start-delay", "1s", "--stop-delay", "1s", "--no-list")
+    daemon = Daemon(simulator, secure=True)
+    daemon.observed()
+    time.sleep(3)
+    ours = polls(daemon, simulator)
+    if ours:
+        line(f"CPU for 1,000 polls by HTTPS, {count}", f"{ours[0] * 1000:.1f} ms, at {ours[1]:.0f} polls a second")
+    line(f"edit to POST by HTTPS, {count}", milliseconds(daemon.edits(20)))
+    daemon.close()
+    simulator.close()
+
+
+def bare(count):
+    """CPU seconds for 1,000 of the same GETs at the same pace."""
+    simulator = Simulator(count, "--no-list")
+    with tempfile.NamedTemporaryFile("w") as ids:
+        ids.write("\n".join(simulator.ids))
+        ids.flush()
+        child = subprocess.Popen([RIG, "bare", simulator.base, ids.name, str(INTERVAL)])
         time.sleep(5)
-        cpu, _, _ = usage(daemon.pid)
+        reads, before = simulator.reads(), cpu(child.pid)
         time.sleep(SECONDS)
-        after, rss, _ = usage(daemon.pid)
-        begin = time.time()
-        write("stopped")
-        posts = lambda: json.loads(get(host + "/_sim/audit")[1])["posts"]
-        until(posts)
-        edit = time.time() - begin
-        _, _, peak = usage(daemon.pid)
-        scrape = time.monotonic()
-        size = len(get(page + "/metrics")[1])
-        scrape = time.monotonic() - scrape
-        daemon.send_signal(signal.SIGTERM)
-        code = daemon.wait(20)
-        print(f"{count:>7} {'list' if listing else 'single':>7} {ready * 1000:>9.0f} ms {observed:>8.2f} s {rss:>8.1f} MiB {peak:>8.1f} MiB"
-              f" {(after - cpu) / SECONDS * 100:>7.2f} % {edit * 1000:>8.0f} ms {scrape * 1000:>7.0f} ms {size / 1e6:>6.1f} MB  exit {code}", flush=True)
-    finally:
-        simulator.terminate()
-        simulator.wait(20)
-        shutil.rmtree(scratch)
+        reads, spent = simulator.reads() - reads, cpu(child.pid) - before
+        child.kill()
+        child.wait()
+    simulator.close()
+    return spent / reads * 1000
+
+
+def month():
+    """Start to ready of 1,000 deployments with office hours and a month of them in the ledger."""
+    simulator = Simulator(1000)
+    scratch = tempfile.mkdtemp(prefix="evenkeel-scale-")
+    with tempfile.NamedTemporaryFile("w") as ids:
+        ids.write("\n".join(simulator.ids))
+        ids.flush()
+        os.mkdir(os.path.join(scratch, "state"))
+        subprocess.run([RIG, "month", os.path.join(scratch, "state"), ids.name, str(int(time.time()))], check=True, stdout=subprocess.DEVNULL)
+    size = os.path.getsize(os.path.join(scratch, "state/ledger"))
+    daemon = Daemon(simulator, scratch)
+    line("ready with a month in the ledger, 1,000", f"{daemon.ready * 1000:.0f} ms, {size / 1e6:.1f} MB")
+    daemon.close()
+    simulator.close()
 
 
 def main():
-    counts = [int(text) for text in sys.argv[1:]] or [1, 100, 1000, 10000]
-    print(f"binary {os.path.getsize(EVENKEEL) / 2**20:.1f} MiB")
-    print("  fleet   reads     ready     observed    resident         peak      CPU  edit->POST   scrape")
+    counts = [int(text) for text in sys.argv[1:]] or [100, 1000, 10000, 100000]
+    figures = {key: {} for key in ("rss", "polls", "/metrics", "/api/v1/deployments", "/")}
+    print(f"binary {os.path.getsize(EVENKEEL) / 2**20:.1f} MiB; load {os.getloadavg()[0]:.1f}")
     for count in counts:
-        for listing in (True, False):
-            measure(count, listing)
+        fleet(count, figures)
+    print("besides")
+    month()
+    for count in counts:
+        if 1000 <= count <= 10000:
+            https(count)
+    print("between fleets")
+    for small, large in zip(counts, counts[1:]):
+        slope = (figures["rss"][large] - figures["rss"][small]) * 2**20 / (large - small)
+        line(f"memory a deployment, {small} to {large}", f"{slope:.0f} bytes")
+        for name, of in figures.items():
+            if name != "rss" and small in of and large in of:
+                line(f"growth of {name}, {small} to {large}", f"exponent {growth((small, of[small]), (large, of[large])):.2f}")
+    print(f"load {os.getloadavg()[0]:.1f}")
 
 
 main()

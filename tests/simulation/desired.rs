@@ -167,7 +167,7 @@ fn in_full(file: &Manifest) -> String {
         out.push_str(&format!("acknowledge: [{}], ", ids.join(", ")));
     }
     out.push_str("schedules: {\n");
-    for schedule in file.intents.values().filter_map(Intent::schedule) {
+    for schedule in file.intents.values().filter_map(|intent| intent.schedule()) {
         let Schedule { name, zone, windows, exceptions: _, ready } = &**schedule;
         let windows: Vec<_> = windows.iter().map(|one| format!("\"{}\"", one.text)).collect();
         let (zone, windows) = (zone.iana_name().unwrap(), windows.join(", "));

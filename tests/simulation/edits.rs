@@ -90,7 +90,7 @@ impl<C: Choose> World<'_, C> {
         let wall = self.clocks.now(self.time).wall;
         let mut file = (*self.desired.file).clone();
         file.revision = self.next_revision();
-        for intent in file.intents.values_mut() {
+        for intent in file.intents.values_mut().map(Arc::make_mut) {
             intent.wanted = Wanted::Fixed(wish::state(intent, wall));
             intent.exception = None;
         }
@@ -104,7 +104,8 @@ impl<C: Choose> World<'_, C> {
         let mut file = (*self.desired.file).clone();
         file.revision = self.next_revision();
         for (id, intent) in &mut file.intents {
-            intent.wanted = wish::turning(&format!("hours-{id}"), wish::state(intent, wall), turn);
+            let turning = wish::turning(&format!("hours-{id}"), wish::state(intent, wall), turn);
+            Arc::make_mut(intent).wanted = turning;
         }
         self.save(file);
     }

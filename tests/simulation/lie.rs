@@ -226,7 +226,7 @@ impl Lie {
         if self == Self::DeafToAcknowledge {
             told.acknowledged.clear();
         }
-        for intent in told.intents.values_mut() {
+        for intent in told.intents.values_mut().map(Arc::make_mut) {
             match self {
                 Self::IgnoresProtect => intent.protect = false,
                 Self::IgnoresSuspend => intent.suspend = None,

@@ -146,7 +146,7 @@ impl File {
     }
 
     fn intent(&self, id: &DeploymentId) -> Option<&Intent> {
-        self.manifest.as_ref().ok()?.intents.get(id)
+        self.manifest.as_ref().ok()?.intent(id)
     }
 
     /// The id that may have been meant, as the end of a sentence.

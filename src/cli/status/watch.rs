@@ -201,7 +201,7 @@ fn lines_of(text: &str) -> Vec<String> {
 type Standing = (String, Option<String>, String, Option<String>, Option<(String, String)>);
 
 fn standing(one: &DeploymentView) -> Standing {
-    let status = one.observed.as_ref().map(|seen| seen.status.clone());
+    let status = one.observed.as_ref().map(|seen| seen.status.to_string());
     let fault = one.fault.as_ref().map(ToString::to_string);
     let last = one.last_action.as_ref().map(|last| (last.id.to_string(), last.outcome.clone()));
     (one.desired.state.to_string(), status, one.synced.reason.to_string(), fault, last)

@@ -20,7 +20,7 @@ use subtle::ConstantTimeEq as _;
 use tokio::net::UnixListener;
 
 use super::answer::{self, Kind, Reply};
-use super::{Query, Silent, State, not_named, query, route};
+use super::{Query, Silent, State, deployment, not_named, query, route};
 use crate::keel::deployment::DeploymentId;
 use crate::keel::policy::Limit;
 use crate::keel::time::{Mono, format_duration};
@@ -269,7 +269,7 @@ async fn attempt(
     check_head(&head.headers)?;
     query::none(head.uri.query()).map_err(|fault| (StatusCode::BAD_REQUEST, fault))?;
     let body = read(body).await?;
-    let view = state.view().await.map_err(silent)?;
+    let view = state.outline().await.map_err(silent)?;
     if let Some(fault) = &view.ledger_fault {
         let fault = format!("the ledger cannot be written, so nothing was changed: {fault}");
         return Err((StatusCode::SERVICE_UNAVAILABLE, fault));
@@ -279,16 +279,17 @@ async fn attempt(
         let fault = format!("this process stands by; ask {leader}, which leads");
         return Err((StatusCode::SERVICE_UNAVAILABLE, fault));
     }
-    if let Some(id) = target.id().filter(|id| view.deployment(id).is_none()) {
-        return Ok(not_named(&view, id));
+    if let Some(id) = target.id()
+        && state.one(id).await.map_err(silent)?.is_none()
+    {
+        return Ok(not_named(&state.view().await.map_err(silent)?, id));
     }
     let errand = errand::errand(target, &body, who, state.gate.lasts_max)?;
     state.ask(|done| Query::Errand(errand, done)).await.map_err(silent)?;
-    let view = state.view().await.map_err(silent)?;
-    Ok(match target.id() {
-        Some(id) => view.deployment(id).map_or_else(|| not_named(&view, id), Reply::json),
-        None => Reply::json(&Synced::of(&view)),
-    })
+    match target.id() {
+        Some(id) => deployment(state, id).await.map_err(silent),
+        None => Ok(Reply::json(&Synced::of(&state.view().await.map_err(silent)?))),
+    }
 }
 
 /// What a sync of all scheduled.

@@ -47,24 +47,24 @@ pub(super) async fn fleet(state: &State, query: Option<&str>) -> Result<Reply, S
 /// One deployment.
 pub(super) async fn deployment(state: &State, id: &str) -> Result<Reply, Silent> {
     let version = state.changes.number();
-    let view = state.view().await?;
-    let named = DeploymentId::parse(id).ok().filter(|_| view.deployment(id).is_some());
-    let (Some(id), Some(one)) = (named, view.deployment(id)) else {
+    let view = state.outline().await?;
+    let Some(one) = state.one(id).await? else {
         let status = StatusCode::NOT_FOUND;
         let problem = format!("The desired file names no deployment `{id}`.");
         return Ok(Reply::html(status, fault_in("../", status, &problem)));
     };
+    let id = &one.id;
     let ids = [id.clone()].into();
     let stories = state.ask(|reply| Query::Timelines(ids, strip::DAYS, reply)).await?;
     let scale = Scale::since(stories.oldest, view.at.0);
-    let strip = strip::Strip { id: &id, story: story(&stories, &id), scale: &scale };
+    let strip = strip::Strip { id, story: story(&stories, id), scale: &scale };
     let links = state.ask(|reply| Query::Reckoning(id.clone(), reply)).await?;
     let mut past = state.history().await?;
-    past.retain(|past| past.deployment == id);
+    past.retain(|past| past.deployment == *id);
     past.sort_by_key(|past| std::cmp::Reverse(past.id));
     let title = format!("{id}: {}", one.synced.reason);
     let frame = Frame { root: "../", title, version: Some(version) };
-    let page = deployment::render(&view, one, &links, &strip, &past);
+    let page = deployment::render(&view, &one, &links, &strip, &past);
     Ok(Reply::html(StatusCode::OK, frame.around(&page)))
 }
 

@@ -1,0 +1,175 @@
+"""A daemon and the simulated API it drives, as whole processes on the loopback address, measured from
+outside. What `measure.py` and `soak.py` share."""
+
+import glob, json, os, re, shutil, signal, subprocess, tempfile, time, urllib.request
+
+RELEASE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../target/release")
+EVENKEEL = os.environ.get("EVENKEEL", os.path.join(RELEASE, "evenkeel"))
+RIG = os.path.join(RELEASE, "examples/rig")
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=120) as answer:
+        return answer.read()
+
+
+def until(look, patience=300, every=0.002):
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        try:
+            seen = look()
+            if seen:
+                return seen
+        except OSError:
+            pass
+        time.sleep(every)
+    raise SystemExit("waited in vain")
+
+
+def cpu(pid):
+    """Seconds on a CPU so far, of all threads that are and were: the process's CPU clock, as clock_getcpuclockid(3) names it."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def status(pid, name):
+    with open(f"/proc/{pid}/status") as file:
+        return int(re.search(rf"^{name}:\s+(\d+)", file.read(), re.M).group(1))
+
+
+def rss(pid):
+    return status(pid, "VmRSS") / 1024
+
+
+def peak(pid):
+    return status(pid, "VmHWM") / 1024
+
+
+def wakeups(pid):
+    """Times that a thread of the process went to sleep and was woken."""
+    return sum(status(f"{pid}/task/{os.path.basename(task)}", "voluntary_ctxt_switches") for task in glob.glob(f"/proc/{pid}/task/*"))
+
+
+def growth(small, large):
+    """The exponent between two (size, figure) pairs: 1 is linear."""
+    import math
+
+    (n, a), (m, b) = small, large
+    return math.log(b / a) / math.log(m / n)
+
+
+class Simulator:
+    def __init__(self, count, *options):
+        arguments = [EVENKEEL, "simulate", "--listen", "127.0.0.1:0", "--deployments", str(count), *options]
+        self.child = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.front = None
+        for line in self.child.stdout:
+            found = re.search(r"(http://\S+/public_api/v1)", line)
+            if found:
+                self.base = found.group(1)
+                break
+        else:
+            raise SystemExit("the simulator ended")
+        self.host = self.base.rsplit("/public_api", 1)[0]
+        self.ids = [one["deploymentID"] for one in json.loads(get(self.host + "/_sim/deployments"))]
+
+    def secure(self, scratch):
+        """The same API by HTTPS; whoever uses it must trust `ca.pem` in `scratch`."""
+        files = {name: os.path.join(scratch, name) for name in ("ca.pem", "ca.key", "leaf.pem", "leaf.key")}
+        openssl = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=evenkeel"]
+        run = lambda *more: subprocess.run([*openssl, *more], check=True, stderr=subprocess.DEVNULL)
+        run("-keyout", files["ca.key"], "-out", files["ca.pem"])
+        run("-keyout", files["leaf.key"], "-out", files["leaf.pem"], "-CA", files["ca.pem"], "-CAkey", files["ca.key"],
+            "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE")
+        upstream = self.host.removeprefix("http://")
+        self.front = subprocess.Popen([RIG, "tls", files["leaf.pem"], files["leaf.key"], upstream], stdout=subprocess.PIPE, text=True)
+        self.base = f"https://127.0.0.1:{int(self.front.stdout.readline())}/public_api/v1"
+        return files["ca.pem"]
+
+    def audit(self):
+        return json.loads(get(self.host + "/_sim/audit"))
+
+    def reads(self):
+        return sum(self.audit()["requests"].get("status", {}).values())
+
+    def close(self):
+        for child in filter(None, (self.front, self.child)):
+            child.terminate()
+            child.wait(60)
+
+
+class Daemon:
+    """`evenkeel run` for the fleet of a simulator, in a scratch directory that goes with it."""
+
+    def __init__(self, simulator, scratch=None, desired=None, limits="", secure=False):
+        self.simulator = simulator
+        self.scratch = scratch or tempfile.mkdtemp(prefix="evenkeel-scale-")
+        environment = dict(os.environ, KEY="key", SECRET="secret", NO_COLOR="1")
+        if secure:
+            environment["SSL_CERT_FILE"] = simulator.secure(self.scratch)
+        self.desired = os.path.join(self.scratch, "desired.yaml")
+        self.text = desired or (lambda stopped: "deployments:\n" + "".join(
+            f"  {one}: {'stopped' if one in stopped else 'running'}\n" for one in simulator.ids))
+        self.edit(())
+        os.utime(self.desired, (time.time() - 60, time.time() - 60))
+        self.port = 20000 + os.getpid() % 20000
+        self.page = f"http://127.0.0.1:{self.port}"
+        configuration = os.path.join(self.scratch, "evenkeel.yaml")
+        with open(configuration, "w") as file:
+            file.write(f"desired: desired.yaml\nstate_dir: state\nlisten: 127.0.0.1:{self.port}\n{limits}"
+                       f"accounts:\n  default:\n    url: {simulator.base}\n    key: {{ env: KEY }}\n    secret: {{ env: SECRET }}\n")
+        self.log = os.path.join(self.scratch, "log")
+        begin = time.monotonic()
+        with open(self.log, "w") as log:
+            self.child = subprocess.Popen([EVENKEEL, "--config", configuration, "run"], env=environment,
+                                          stdout=subprocess.DEVNULL, stderr=log)
+        self.pid = self.child.pid
+        until(lambda: get(self.page + "/readyz"))
+        self.ready = time.monotonic() - begin
+        self.begin = begin
+
+    def edit(self, stopped):
+        stopped = frozenset(stopped)
+        with open(self.desired + ".new", "w") as file:
+            file.write(self.text(stopped))
+        os.rename(self.desired + ".new", self.desired)
+        return time.time()
+
+    def observed(self):
+        """Waits until each deployment was read; says how long that took since the start."""
+        count = len(self.simulator.ids)
+        until(lambda: self.simulator.reads() >= count or "list" in self.simulator.audit()["requests"], every=0.05)
+        until(lambda: get(self.page + "/metrics").count(b'reason="InSync"') == count, every=max(0.01, count / 1e5))
+        return time.monotonic() - self.begin
+
+    def timed(self, path, times=5):
+        """The fastest of some GETs, and what it weighed."""
+        best = None
+        for _ in range(times):
+            begin = time.monotonic()
+            size = len(get(self.page + path))
+            took = time.monotonic() - begin
+            best = min(best or (took, size), (took, size))
+        return best
+
+    def edits(self, count, settle=0.4):
+        """Edits one deployment after another to `stopped`; from the rename to each POST's arrival, sorted."""
+        stopped, begun, taken = [], {}, []
+        for one in self.simulator.ids[:count]:
+            stopped.append(one)
+            begun[one] = self.edit(stopped)
+            time.sleep(settle)
+        time.sleep(2)
+        audit = self.simulator.audit()
+        offset = time.time() - audit["at_ms"] / 1000
+        for post in audit["posts"]:
+            if post["deployment"] in begun:
+                taken.append(offset + post["at_ms"] / 1000 - begun[post["deployment"]])
+        return sorted(taken)
+
+    def close(self):
+        self.child.send_signal(signal.SIGTERM)
+        code = self.child.wait(60)
+        if code != 0:
+            with open(self.log) as log:
+                raise SystemExit(f"the daemon ended with {code}:\n{log.read()[-2000:]}")
+        shutil.rmtree(self.scratch, ignore_errors=True)
