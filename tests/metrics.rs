@@ -165,6 +165,11 @@ fn a_configuration_that_is_refused_shows_beside_a_good_desired_file() {
     assert!(says(0));
     metrics.configuration_reloaded(true);
     assert!(says(1));
+    metrics.web_configuration_reloaded(false);
+    metrics.configuration_reloaded(true);
+    assert!(says(0));
+    metrics.web_configuration_reloaded(true);
+    assert!(says(1));
 }
 
 #[test]

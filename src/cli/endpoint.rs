@@ -79,10 +79,15 @@ pub fn gate(admin: &Admin) -> Result<Gate, Failure> {
     Ok(Gate::new(admin.max_duration, admin.rate, Some(token)))
 }
 
-/// Listens where the settings say.
-pub async fn listen(settings: &Settings, state: Arc<http::State>) -> Result<Endpoint, Failure> {
+/// Listens where the settings say. `told` hears, whenever the web configuration changes, whether it
+/// is in force as it is now.
+pub async fn listen(
+    settings: &Settings,
+    state: Arc<http::State>,
+    told: impl Fn(bool) + Send + 'static,
+) -> Result<Endpoint, Failure> {
     let live = settings.web_config.as_deref().map(guard).transpose()?;
-    let mut endpoint = listen_at(&settings.listen, live, state.clone()).await?;
+    let mut endpoint = listen_at(&settings.listen, live, state.clone(), told).await?;
     if settings.admin.socket {
         endpoint.offer(&settings.state_dir, state);
     }
@@ -90,22 +95,23 @@ pub async fn listen(settings: &Settings, state: Arc<http::State>) -> Result<Endp
 }
 
 /// The rules of the endpoint.
-fn guard(path: &Path) -> Result<(Arc<Live>, bool), Failure> {
+fn guard(path: &Path) -> Result<Arc<Live>, Failure> {
     let live = Live::open(path)
         .map_err(|report| Failure::because("the web configuration cannot be used", report))?;
-    let (tls, mut warnings) = live.at_start();
-    warnings.extend(live.key_file().as_deref().and_then(config::exposure));
-    for warning in warnings {
+    let rules = live.rules();
+    let exposed = rules.key_file().and_then(config::exposure);
+    for warning in rules.warnings().iter().chain(&exposed) {
         tracing::warn!("{warning}");
     }
-    Ok((Arc::new(live), tls))
+    Ok(Arc::new(live))
 }
 
 /// Serves on a thread of its own: whatever strangers do to it, the control loop keeps its core.
 async fn listen_at(
     address: &str,
-    guard: Option<(Arc<Live>, bool)>,
+    guard: Option<Arc<Live>>,
     state: Arc<http::State>,
+    told: impl Fn(bool) + Send + 'static,
 ) -> Result<Endpoint, Failure> {
     let failed = |error| {
         let what = format!("cannot listen on {address}; is it taken? `--listen` names another");
@@ -124,7 +130,8 @@ async fn listen_at(
     };
     listener.set_nonblocking(true).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let scheme = if guard.as_ref().is_some_and(|(_, tls)| *tls) { "https" } else { "http" };
+    let scheme =
+        if guard.as_ref().is_some_and(|live| live.rules().is_tls()) { "https" } else { "http" };
     tracing::info!("listening on {scheme}://{address}/{whose}");
     let (end, ended) = oneshot::channel::<()>();
     let ended = async move {
@@ -135,9 +142,10 @@ async fn listen_at(
         let serving = async move {
             match (TcpListener::from_std(listener), guard) {
                 (Ok(listener), None) => http::run(listener, state, ended).await,
-                (Ok(listener), Some((live, _))) => {
-                    http::guarded::run(listener, live, state, ended).await;
-                }
+                (Ok(listener), Some(live)) => tokio::select! {
+                    () = http::guarded::run(listener, live.clone(), state, ended) => {}
+                    () = live.follow(told) => {}
+                },
                 (Err(error), _) => tracing::error!("cannot serve HTTP: {error}"),
             }
         };

@@ -151,7 +151,9 @@ pub async fn prepare(settings: &Settings, serve: bool, waits: bool) -> Result<Pr
             },
             exposition: endpoint::exposition(metrics.clone(), clock.clone()),
         };
-        endpoint::listen(settings, Arc::new(state)).await?
+        let shown = metrics.clone();
+        let told = move |accepted| shown.web_configuration_reloaded(accepted);
+        endpoint::listen(settings, Arc::new(state), told).await?
     } else {
         Endpoint::default()
     };

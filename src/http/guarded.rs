@@ -25,7 +25,7 @@ pub async fn run(
     let handler = move |request: Request<Incoming>, peer: SocketAddr| {
         let (state, live) = (Arc::clone(&state), Arc::clone(&live));
         async move {
-            let rules = live.rules().await;
+            let rules = live.rules();
             let mut response = match refusal(&live, &rules, &request).await {
                 None => over_tcp(&state, request, peer).await,
                 Some(refusal) => refusal,

@@ -80,8 +80,8 @@ families! {
     LEADER = Gauge "evenkeel_leader" [];
     /// 1 while the ledger can be written; at 0 no call is sent.
     LEDGER_WRITABLE = Gauge "evenkeel_ledger_writable" [];
-    /// 1 while configuration and desired file as they are now are in force; at 0 the last good ones
-    /// stay in force.
+    /// 1 while configuration, web configuration and desired file as they are now are in force; at 0
+    /// the last good ones stay in force.
     RELOAD_SUCCESSFUL = Gauge "evenkeel_config_last_reload_successful" [];
     /// When the desired file in force was accepted by this process; 0: never.
     RELOAD_SUCCESS_TIME = Gauge "evenkeel_config_last_reload_success_timestamp_seconds" [];

@@ -62,6 +62,7 @@ pub struct Metrics {
     clock_steps: IntCounter,
     fleet: Mutex<BTreeMap<DeploymentId, Box<Tally>>>,
     configuration: AtomicBool,
+    web_configuration: AtomicBool,
     /// Whether each desired file is in force as it is now.
     files: Mutex<BTreeMap<String, bool>>,
     word: word::Word,
@@ -133,6 +134,7 @@ impl Metrics {
             clock_steps: IntCounter::with_opts(CLOCK_STEPS.opts())?,
             fleet: Mutex::default(),
             configuration: AtomicBool::new(true),
+            web_configuration: AtomicBool::new(true),
             files: Mutex::default(),
             word: word::Word::default(),
         };
@@ -200,6 +202,11 @@ impl Metrics {
         self.configuration.store(successful, Ordering::Relaxed);
     }
 
+    /// Says the same of the web configuration and the files that it names.
+    pub fn web_configuration_reloaded(&self, successful: bool) {
+        self.web_configuration.store(successful, Ordering::Relaxed);
+    }
+
     /// Says which desired files there are, and whether each is in force as it is now.
     pub fn desired_files<'a>(&self, files: impl IntoIterator<Item = (&'a str, bool)>) {
         let files = files.into_iter().map(|(name, valid)| (name.to_owned(), valid));
@@ -246,7 +253,9 @@ impl Metrics {
         let samples = view.deployments.len() * SAMPLES_PER_DEPLOYMENT;
         let mut text = Text::after(counters, format, samples);
         text.family(&BUILD_INFO).add([&self.version], 1);
-        shown::process(&mut text, view, self.configuration.load(Ordering::Relaxed));
+        let configured = [&self.configuration, &self.web_configuration];
+        let configured = configured.iter().all(|accepted| accepted.load(Ordering::Relaxed));
+        shown::process(&mut text, view, configured);
         let mut samples = text.family(&DESIRED_FILE_VALID);
         for (name, valid) in &*self.files() {
             samples.add([name], u8::from(*valid));

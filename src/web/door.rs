@@ -29,7 +29,7 @@ impl serve::Door for Door {
 
     async fn enter(&self) -> io::Result<(Stream, SocketAddr)> {
         let (stream, peer) = serve::Door::enter(&self.listener).await?;
-        let rules = self.live.rules().await;
+        let rules = self.live.rules();
         let stream = match rules.acceptor() {
             None => Stream::Plain(stream),
             Some(tls) => Stream::Greeting(Box::new(tls.accept(stream))),

@@ -1,6 +1,7 @@
 //! The guard of the TCP endpoint: TLS, client certificates, passwords and extra headers, by a file
 //! in the format of Prometheus' exporter-toolkit. What changes in that file, or in the files that
-//! it names, is in force for the next connection; what is broken changes nothing.
+//! it names, is seen within a second, and in force for the next connection; what is broken changes
+//! nothing, and is told.
 
 mod admit;
 mod door;
@@ -14,7 +15,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::header::{HeaderName, HeaderValue};
-use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 pub use admit::Verdict;
@@ -23,7 +23,7 @@ pub use door::{Door, Stream};
 use crate::yaml::{Problem, Report};
 use admit::{Admission, Users};
 
-/// How often at most the files are looked at: a flood of connections is no flood of looks.
+/// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What holds for connections that come now.
@@ -111,7 +111,6 @@ pub struct Live {
 struct State {
     rules: Arc<Rules>,
     prints: Prints,
-    looked: Instant,
 }
 
 impl Live {
@@ -121,42 +120,34 @@ impl Live {
     /// As [`Rules::read`].
     pub fn open(path: &Path) -> Result<Self, Report> {
         let (rules, prints) = Rules::look(path);
-        let state = State { rules: Arc::new(rules?), prints, looked: Instant::now() };
-        let admission = Admission::default();
-        Ok(Self { path: path.to_owned(), state: Mutex::new(state), admission })
+        let state = Mutex::new(State { rules: Arc::new(rules?), prints });
+        Ok(Self { path: path.to_owned(), state, admission: Admission::default() })
     }
 
-    /// Whether the first connections begin with TLS, and what is odd about the file.
-    pub fn at_start(&self) -> (bool, Vec<String>) {
-        let rules = self.state().rules.clone();
-        (rules.is_tls(), rules.warnings.clone())
+    /// What holds now.
+    pub fn rules(&self) -> Arc<Rules> {
+        self.state().rules.clone()
     }
 
-    /// The file of the private key, if there is one.
-    pub fn key_file(&self) -> Option<PathBuf> {
-        self.state().rules.key_file().map(Path::to_owned)
-    }
-
-    /// What holds now. Looks at the files now and then, off this thread.
-    pub async fn rules(&self) -> Arc<Rules> {
-        let now = Instant::now();
-        let (rules, prints) = {
-            let mut state = self.state();
-            if now.duration_since(state.looked) < LOOK_EVERY {
-                return state.rules.clone();
+    /// Keeps the rules as the files say them, for ever. `told` hears of each change, and whether
+    /// the files as they are now are in force.
+    pub async fn follow(&self, told: impl Fn(bool)) {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let (path, prints) = (self.path.clone(), self.state().prints.clone());
+            // A disk that is slow holds nobody up.
+            let look = move || {
+                let same = prints.iter().all(|before| print(&before.0) == *before);
+                (!same).then(|| Rules::look(&path))
+            };
+            if let Ok(Some((found, prints))) = tokio::task::spawn_blocking(look).await {
+                told(found.is_ok());
+                self.turn(found, prints);
             }
-            // Who comes meanwhile goes by the rules in force.
-            state.looked = now;
-            (state.rules.clone(), state.prints.clone())
-        };
-        let path = self.path.clone();
-        let look = move || {
-            let same = prints.iter().all(|before| print(&before.0) == *before);
-            (!same).then(|| Rules::look(&path))
-        };
-        let Ok(Some((found, prints))) = tokio::task::spawn_blocking(look).await else {
-            return rules;
-        };
+        }
+    }
+
+    fn turn(&self, found: Result<Rules, Report>, prints: Prints) {
         let mut state = self.state();
         state.prints = prints;
         match found {
@@ -172,7 +163,6 @@ impl Live {
                 tracing::error!(report = %report, "{what}");
             }
         }
-        state.rules.clone()
     }
 
     /// Whether who sends this `Authorization` may come in.

@@ -51,12 +51,9 @@ fn status(world: &World, guarded: &Guarded, flags: &[&str]) -> (Option<i32>, Str
     (output.status.code(), String::from_utf8(text).unwrap())
 }
 
-/// Waits until it is told; the files are looked at when somebody comes.
-fn tells(guarded: &Guarded, what: &str, come: impl Fn()) {
-    wait(what, || {
-        come();
-        guarded.process.output().contains(what).then_some(())
-    });
+/// Waits until it is told, though nobody comes.
+fn tells(guarded: &Guarded, what: &str) {
+    wait(what, || guarded.process.output().contains(what).then_some(()));
 }
 
 #[test]
@@ -91,7 +88,7 @@ fn certificates_are_asked_for_shown_and_replaced() {
     world.scratch.write("web.yaml", &rules("two", ""));
     wait("the new certificate", || (asks(&guarded, "two-ca.pem").0 == Some(0)).then_some(()));
     world.scratch.write("two.key", "no key");
-    tells(&guarded, "expected a private key in PEM", || drop(asks(&guarded, "two-ca.pem")));
+    tells(&guarded, "expected a private key in PEM");
     assert_eq!(asks(&guarded, "two-ca.pem").0, Some(0));
     let required = "  client_ca_file: one-ca.pem\n  client_auth_type: RequireAndVerifyClientCert\n";
     world.scratch.write("web.yaml", &rules("one", required));
@@ -173,13 +170,25 @@ fn a_password_lets_in_and_its_headers_come_along() {
     let (code, told) = status(&world, &guarded, &[]);
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("--login-file"), "{told}");
-    // A user who is taken out is out.
+    // What is broken changes nothing and shows; the fault is told once.
+    let shows = |login: &str, value: u8| {
+        let line = format!("\nevenkeel_config_last_reload_successful {value}\n");
+        wait("the metric to follow the file", || {
+            ask(&address, "/metrics", Some(login))?.contains(&line).then_some(())
+        });
+    };
+    shows("alice:correct horse", 1);
     world.scratch.write("web.yaml", "basic_auth_users:\n  carol: nonsense\n");
-    tells(&guarded, "`carol`: this is no bcrypt hash", || drop(ask(&address, "/", None)));
+    let fault = "`carol`: this is no bcrypt hash";
+    tells(&guarded, fault);
+    shows("alice:correct horse", 0);
     assert!(!guarded.process.output().contains("nonsense"), "{}", guarded.process.output());
+    // A user who is taken out is out.
     world.scratch.write("web.yaml", &rules.replace("alice", "carol"));
     let inside =
         |login: &str| ask(&address, "/healthz", Some(login)).unwrap().starts_with("HTTP/1.1 200");
     wait("carol to be let in", || inside("carol:correct horse").then_some(()));
     assert!(!inside("alice:correct horse"));
+    shows("carol:correct horse", 1);
+    assert_eq!(guarded.process.output().matches(fault).count(), 1);
 }
