@@ -269,7 +269,10 @@ impl Controller {
             match self.keel.compact(self.clock.now(), |snapshot| ledger.compact(snapshot)) {
                 // The old file is whole and goes on.
                 Ok(()) => (),
-                Err(fault) if fault.is_stuck() => (),
+                Err(fault) if fault.is_stuck() => {
+                    let why = chain(&fault);
+                    tracing::warn!("the ledger goes on growing, as it is not compacted: {why}");
+                }
                 Err(fault) => return Err(fault),
             }
         }

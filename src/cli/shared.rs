@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::exit::Failure;
 use crate::clock::Clock;
-use crate::config::{Etcd, Settings};
+use crate::config::{Engine, Etcd, Kubernetes, Settings};
 use crate::http::{Changes, Heartbeat};
 use crate::keel::notice::chain;
 use crate::ledger::shared::etcd::{self, Login};
+use crate::ledger::shared::kubernetes::{self, Access};
 use crate::ledger::shared::{self, Follower, Member, Store, Terms};
 use crate::standby::{Shown, Standby};
 
@@ -16,10 +17,10 @@ use crate::standby::{Shown, Standby};
 /// once it has seen that another one leads.
 ///
 /// # Errors
-/// When a certificate is not to be had, or the system has no resources.
+/// When a certificate or a credential is not to be had, or the system has no resources.
 pub fn standby(
     settings: &Settings,
-    (etcd, lease): (&Etcd, Duration),
+    (engine, lease): (&Engine, Duration),
     clock: &Clock,
     (heartbeat, changes): (Heartbeat, Changes),
     waits: bool,
@@ -28,7 +29,7 @@ pub fn standby(
     let terms = Terms { lease };
     let now = clock.clone();
     let member = Member {
-        store: engine(etcd, terms)?,
+        store: store(engine, terms)?,
         holder: shared::holder().map_err(random)?,
         terms,
         clock: Box::new(move || now.now().mono),
@@ -49,7 +50,33 @@ pub fn standby(
 ///
 /// # Errors
 /// As [`standby`].
-pub fn engine(etcd: &Etcd, terms: Terms) -> Result<Box<dyn Store>, Failure> {
+pub fn store(engine: &Engine, terms: Terms) -> Result<Box<dyn Store>, Failure> {
+    match engine {
+        Engine::Etcd(etcd) => in_etcd(etcd, terms),
+        Engine::Kubernetes(kubernetes) => in_kubernetes(kubernetes, terms),
+    }
+}
+
+fn in_kubernetes(kubernetes: &Kubernetes, terms: Terms) -> Result<Box<dyn Store>, Failure> {
+    let failed = |error| Failure::because("cannot use `ledger.kubernetes`", error);
+    let Kubernetes { namespace, name, kubeconfig } = kubernetes;
+    let environment = |name: &str| std::env::var(name).ok();
+    let access = match kubeconfig {
+        Some(path) => Access::of_kubeconfig(path),
+        None => Access::of_pod(&environment, Path::new(kubernetes::SERVICE_ACCOUNT)),
+    };
+    let clock = Clock::new().map_err(|error| Failure::because("cannot read the clock", error))?;
+    let options = kubernetes::Options {
+        access: access.map_err(failed)?,
+        namespace: namespace.clone(),
+        name: name.clone(),
+        patience: terms.patience(),
+        wall: Box::new(move || clock.now().wall),
+    };
+    Ok(Box::new(kubernetes::Kubernetes::new(options).map_err(failed)?))
+}
+
+fn in_etcd(etcd: &Etcd, terms: Terms) -> Result<Box<dyn Store>, Failure> {
     let read = |path: &Path| {
         std::fs::read(path)
             .map_err(|error| Failure::because(format!("cannot read {}", path.display()), error))

@@ -123,10 +123,10 @@ pub async fn prepare(settings: &Settings, serve: bool, waits: bool) -> Result<Pr
     let (heartbeat, changes) = (Heartbeat::new(now.mono), Changes::new(now.mono));
     let source = match &settings.ledger {
         config::Ledger::File => Source::File(Box::new(open(settings)?)),
-        config::Ledger::Etcd { etcd, lease } => {
+        config::Ledger::Shared { engine, lease } => {
             let lock = Directory::lock(&settings.state_dir).map_err(no_ledger)?;
             let shown = (heartbeat.clone(), changes.clone());
-            let standby = shared::standby(settings, (etcd, *lease), &clock, shown, waits)?;
+            let standby = shared::standby(settings, (engine, *lease), &clock, shown, waits)?;
             Source::Shared(Box::new(standby), lock)
         }
     };

@@ -19,7 +19,13 @@ const LEASE_MIN: Duration = Duration::from_secs(3);
 
 const USUAL_PREFIX: &str = "/evenkeel/";
 
-const EXPECTED: &str = "`file`, or a map with `etcd`";
+/// The name of the objects in Kubernetes when nothing says otherwise.
+const USUAL_NAME: &str = "evenkeel";
+
+/// A name of an object has at most 253 characters, and ours have a few behind it.
+const NAME_MAX: usize = 230;
+
+const EXPECTED: &str = "`file`, or a map with `etcd` or `kubernetes`";
 
 /// Where the ledger is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,13 +33,22 @@ pub enum Ledger {
     /// In a file in the state directory.
     #[default]
     File,
-    /// In etcd, where several machines reach it.
-    Etcd {
+    /// Where several machines reach it.
+    Shared {
         /// Where, and as whom.
-        etcd: Etcd,
+        engine: Engine,
         /// How long a leader that is silent is left alone.
         lease: Duration,
     },
+}
+
+/// What keeps a ledger that machines share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// An etcd cluster.
+    Etcd(Etcd),
+    /// The API server of a Kubernetes cluster.
+    Kubernetes(Kubernetes),
 }
 
 /// How to reach etcd.
@@ -49,6 +64,17 @@ pub struct Etcd {
     pub identity: Option<(PathBuf, PathBuf)>,
     /// Who this is, where etcd has authentication on.
     pub user: Option<(String, SecretSource)>,
+}
+
+/// Objects in a Kubernetes cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kubernetes {
+    /// Where they are; `None`: in that of the pod, or of the kubeconfig's context.
+    pub namespace: Option<String>,
+    /// What their names begin with.
+    pub name: String,
+    /// Where the cluster is, and as whom; `None`: the one that this pod runs in.
+    pub kubeconfig: Option<PathBuf>,
 }
 
 /// Takes the key.
@@ -72,13 +98,45 @@ fn shared(entry: &Entry, beside: &Path, faults: &mut Faults) -> Option<Ledger> {
         _ => Err("must be at least 3s".to_owned()),
     });
     set(&mut lease, longer);
-    let section = fields.take("etcd", faults);
-    if section.is_none() {
-        faults.problem(entry.place, format!("`ledger`: expected {EXPECTED}"));
-    }
-    let etcd = section.and_then(|section| etcd(section, beside, faults));
+    let engine = match (fields.take("etcd", faults), fields.take("kubernetes", faults)) {
+        (Some(section), None) => etcd(section, beside, faults).map(Engine::Etcd),
+        (None, Some(section)) => kubernetes(section, beside, faults).map(Engine::Kubernetes),
+        (None, None) => {
+            faults.problem(entry.place, format!("`ledger`: expected {EXPECTED}"));
+            None
+        }
+        (Some(_), Some(second)) => {
+            faults.problem(second.place, "`ledger`: `etcd` or `kubernetes`, not both");
+            None
+        }
+    };
     fields.finish(faults);
-    Some(Ledger::Etcd { etcd: etcd?, lease })
+    Some(Ledger::Shared { engine: engine?, lease })
+}
+
+fn kubernetes(entry: &Entry, beside: &Path, faults: &mut Faults) -> Option<Kubernetes> {
+    let expected = "a map with `namespace` and `name` behind `kubernetes:`, which may be empty: {}";
+    let mut fields = Fields::of(&entry.value, "ledger.kubernetes", expected, faults)?;
+    let namespace = fields.optional("namespace", faults, |node| object_name(node, 63));
+    let name = fields.optional("name", faults, |node| object_name(node, NAME_MAX));
+    let kubeconfig = fields.optional("kubeconfig", faults, |node| path(node, beside));
+    fields.finish(faults);
+    Some(Kubernetes { namespace, name: name.unwrap_or_else(|| USUAL_NAME.to_owned()), kubeconfig })
+}
+
+/// A name as Kubernetes has them; it also becomes a part of an URL.
+fn object_name(node: &Node, longest: usize) -> Result<String, String> {
+    let text = node.word()?;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let edge = |c: char| plain(c) && c != '-';
+    if text.starts_with(edge) && text.ends_with(edge) && text.chars().all(plain) {
+        return if text.len() <= longest {
+            Ok(text.to_owned())
+        } else {
+            Err(format!("must have at most {longest} characters"))
+        };
+    }
+    Err(format!("`{text}` is no name in Kubernetes; expected a-z, 0-9 and `-` in between"))
 }
 
 fn etcd(entry: &Entry, beside: &Path, faults: &mut Faults) -> Option<Etcd> {

@@ -11,7 +11,7 @@ mod secrets;
 pub use account::Account;
 pub use admin::{Admin, token};
 pub use credential::{CredentialsError, SecretSource, exposure};
-pub use ledger::{Etcd, Ledger};
+pub use ledger::{Engine, Etcd, Kubernetes, Ledger};
 pub use notify::{Address, Notify, Receiver};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -186,10 +186,13 @@ impl Settings {
         let sources = halves.chain(receivers).filter_map(SecretSource::exposure);
         let (key, password) = match &self.ledger {
             Ledger::File => (None, None),
-            Ledger::Etcd { etcd, .. } => (
+            Ledger::Shared { engine: Engine::Etcd(etcd), .. } => (
                 etcd.identity.as_ref().and_then(|(_, key)| credential::exposure(key)),
                 etcd.user.as_ref().and_then(|(_, password)| password.exposure()),
             ),
+            Ledger::Shared { engine: Engine::Kubernetes(kubernetes), .. } => {
+                (kubernetes.kubeconfig.as_deref().and_then(credential::exposure), None)
+            }
         };
         let token = self.admin.token_file.as_deref().and_then(credential::exposure);
         let web = self.web_config.as_deref().and_then(credential::exposure);

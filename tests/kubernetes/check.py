@@ -64,7 +64,8 @@ def validate(name, text, evenkeel):
             done = run("kubernetes-validate", "--strict", "-k", version, scratch / "objects.yaml")
             passed = (done.stdout + done.stderr).count(" passed for ")
             assert passed == len(plain), f"{name}: {passed} of {len(plain)}: {done}"
-        for one in of_kind(objects, "ConfigMap"):
+        # Those that a ledger is kept in come empty.
+        for one in (one for one in of_kind(objects, "ConfigMap") if "data" in one):
             for file, content in one["data"].items():
                 (scratch / file).write_text(content)
             if "desired.yaml" in one["data"]:
@@ -74,19 +75,60 @@ def validate(name, text, evenkeel):
             run(evenkeel, "--config", scratch / "evenkeel.yaml", "check", env=env)
     names = [(one["kind"], one["metadata"]["name"]) for one in objects]
     assert len(set(names)) == len(names), names
-    for one in of_kind(objects, "StatefulSet"):
-        restricted(name, one["spec"]["template"]["spec"])
-        assert one["spec"]["replicas"] == 1
-        selector, labels = one["spec"]["selector"]["matchLabels"], one["spec"]["template"]["metadata"]
-        assert selector.items() <= labels["labels"].items(), f"{name}: nothing is selected"
+    [workload] = of_kind(objects, "StatefulSet") + of_kind(objects, "Deployment")
+    pod, labels = workload["spec"]["template"]["spec"], workload["spec"]["template"]["metadata"]["labels"]
+    restricted(name, pod)
+    selector = workload["spec"]["selector"]["matchLabels"]
+    assert selector.items() <= labels.items(), f"{name}: nothing is selected"
     for one in of_kind(objects, "Service"):
-        selected = of_kind(objects, "StatefulSet")[0]["spec"]["template"]["metadata"]["labels"]
-        assert one["spec"]["selector"].items() <= selected.items(), f"{name}: a Service of nobody"
+        assert one["spec"]["selector"].items() <= labels.items(), f"{name}: a Service of nobody"
+    if workload["kind"] == "Deployment":
+        several(name, objects, workload["spec"])
+    else:
+        # One process, one file; it asks nothing of the cluster.
+        assert workload["spec"]["replicas"] == 1, name
+        assert pod["automountServiceAccountToken"] is False, name
+        assert not of_kind(objects, "Role"), name
     for one in of_kind(objects, "PrometheusRule"):
         assert one["spec"] == RULES, f"{name}: the PrometheusRule lags behind the rules"
     operator = [one["kind"] for one in objects if one["kind"] in OPERATOR]
     print(f"{name}: {len(plain)} objects valid, no schema for {len(operator)}: {operator}")
     return objects
+
+
+def several(name, objects, workload):
+    """Pods that share a ledger: in objects that are there, and that their Role names, and no volume."""
+    assert workload["replicas"] == 3, name
+    pod = workload["template"]["spec"]
+    assert not any("persistentVolumeClaim" in volume for volume in pod["volumes"]), name
+    assert pod["automountServiceAccountToken"] is True, f"{name}: no token to ask the cluster with"
+    hosts = [one["topologyKey"] for one in pod["topologySpreadConstraints"]]
+    assert "kubernetes.io/hostname" in hosts, f"{name}: they may share a node"
+    for one in pod["topologySpreadConstraints"]:
+        chosen = one["labelSelector"]["matchLabels"]
+        assert chosen.items() <= workload["template"]["metadata"]["labels"].items(), name
+    config = next(one for one in of_kind(objects, "ConfigMap") if "data" in one)
+    ledger = yaml.safe_load(config["data"]["evenkeel.yaml"])["ledger"]["kubernetes"]
+    base = ledger.get("name", "evenkeel")
+    parts = [f"{base}-ledger", *(f"{base}-ledger-{number}" for number in range(1, 5))]
+    empty = [one["metadata"]["name"] for one in of_kind(objects, "ConfigMap") if "data" not in one]
+    assert sorted(empty) == parts, f"{name}: {empty}"
+    assert [one["metadata"]["name"] for one in of_kind(objects, "Lease")] == [base], name
+    [role], [binding] = of_kind(objects, "Role"), of_kind(objects, "RoleBinding")
+    verbs = ["get", "update"]
+    assert role["rules"] == [
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [base], "verbs": verbs},
+        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": parts, "verbs": verbs},
+    ], f"{name}: {role}"
+    assert binding["roleRef"]["name"] == role["metadata"]["name"], name
+    [account] = of_kind(objects, "ServiceAccount")
+    assert binding["subjects"] == [
+        {"kind": "ServiceAccount", "name": account["metadata"]["name"], "namespace": role["metadata"]["namespace"]}
+    ], f"{name}: {binding}"
+    assert pod["serviceAccountName"] == account["metadata"]["name"], name
+    [policy] = of_kind(objects, "NetworkPolicy")
+    ports = [port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]]
+    assert {53, 443, 6443} <= set(ports), f"{name}: the API server is out of reach: {ports}"
 
 
 def of_kind(objects, kind):
@@ -98,7 +140,6 @@ def restricted(name, pod):
     security = pod["securityContext"]
     assert security["runAsNonRoot"] is True and security["runAsUser"] > 0, name
     assert security["seccompProfile"] == {"type": "RuntimeDefault"}, name
-    assert pod["automountServiceAccountToken"] is False, name
     for key in ("hostNetwork", "hostPID", "hostIPC"):
         assert key not in pod, f"{name}: {key}"
     kinds = {"configMap", "secret", "emptyDir", "persistentVolumeClaim"}

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 
 use super::configuration::{Credential, Url};
-use super::shared::Duration;
+use super::shared::{Duration, Name};
 
 /// Where the ledger is kept.
 #[derive(JsonSchema)]
@@ -25,12 +25,29 @@ pub(crate) enum FileLedger {
 
 /// A ledger that several machines reach.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(
+    deny_unknown_fields,
+    extend("oneOf" = [{ "required": ["etcd"] }, { "required": ["kubernetes"] }])
+)]
 pub(crate) struct SharedLedger {
     /// How long a leader that is silent is left alone; at least 3s.
     pub(crate) lease: Option<Duration>,
     /// In etcd.
-    pub(crate) etcd: Etcd,
+    pub(crate) etcd: Option<Etcd>,
+    /// In objects of a Kubernetes cluster.
+    pub(crate) kubernetes: Option<Kubernetes>,
+}
+
+/// A Lease and ConfigMaps, which were made beforehand.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Kubernetes {
+    /// Where they are; without it, where the pod is, or what the kubeconfig's context says.
+    pub(crate) namespace: Option<Name>,
+    /// What their names begin with.
+    pub(crate) name: Option<Name>,
+    /// The file that says where the cluster is, and as whom; without it, this pod's own.
+    pub(crate) kubeconfig: Option<String>,
 }
 
 /// An etcd cluster, 3.4 or later.

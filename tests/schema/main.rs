@@ -150,6 +150,7 @@ fn a_configuration_has_the_keys_that_the_parser_knows() {
         ("", "q7: 1".to_owned()),
         ("SharedLedger", "ledger: { q7: 1 }".to_owned()),
         ("Etcd", "ledger: { etcd: { q7: 1 } }".to_owned()),
+        ("Kubernetes", "ledger: { kubernetes: { q7: 1 } }".to_owned()),
         ("EtcdTls", "ledger: { etcd: { tls: { q7: 1 } } }".to_owned()),
         ("EtcdCredentials", "ledger: { etcd: { credentials: { q7: 1 } } }".to_owned()),
         ("Account", format!("{account} secret: {{ env: A }}, q7: 1 }} }}")),

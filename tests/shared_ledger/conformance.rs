@@ -1,5 +1,5 @@
-//! What every engine must do. Run against the stand-in and against a real etcd, so that the one
-//! cannot drift from the other.
+//! What every engine must do. Run against stand-ins and against real servers, so that the ones
+//! cannot drift from the others.
 
 use evenkeel::ledger::shared::{Put, Register, Store, Version};
 
@@ -24,6 +24,7 @@ pub(crate) fn conforms(mut one: Box<dyn Store>, mut other: Box<dyn Store>) {
     let second = version(other.put_if(Register::Head, b"first", &first));
     assert_ne!(second, first, "the same value again is another version");
     conflicts(one.put_if(Register::Head, b"late", &first));
+    conflicts(one.put_if(Register::Head, b"blind", &Version("0".to_owned())));
     assert_eq!(one.read(Register::Head).unwrap().version, second);
 
     // Registers are apart, also in their versions.

@@ -178,9 +178,14 @@ impl Machine {
     }
 
     pub(crate) fn follower(&self) -> Follower {
+        self.follower_at(Box::new(self.client.clone()))
+    }
+
+    /// One that reaches another engine.
+    pub(crate) fn follower_at(&self, store: Box<dyn Store>) -> Follower {
         let clock = self.clock.clone();
         Follower::new(Member {
-            store: Box::new(self.client.clone()),
+            store,
             holder: self.name.to_owned(),
             terms: TERMS,
             clock: Box::new(move || Mono::from_millis(clock.load(Ordering::Relaxed))),

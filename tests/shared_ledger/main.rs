@@ -9,8 +9,11 @@
               it amounted to"
 )]
 
+mod access;
+mod api;
 mod chaos;
 mod conformance;
 mod engine;
+mod kubernetes;
 mod leadership;
 mod protocol;

@@ -50,8 +50,8 @@ impl Memory {
         };
         match &settings.ledger {
             config::Ledger::File => ledger::look(&settings.state_dir, take),
-            config::Ledger::Etcd { etcd, lease } => {
-                let mut store = shared::engine(etcd, Terms { lease: *lease })?;
+            config::Ledger::Shared { engine, lease } => {
+                let mut store = shared::store(engine, Terms { lease: *lease })?;
                 ledger::shared::look(&mut *store, take)
             }
         }

@@ -16,6 +16,7 @@
 mod caller;
 pub mod etcd;
 mod follower;
+pub mod kubernetes;
 mod leader;
 mod store;
 mod text;
