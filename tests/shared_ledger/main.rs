@@ -12,5 +12,7 @@
 mod chaos;
 mod conformance;
 mod engine;
+mod histories;
 mod leadership;
+mod model;
 mod protocol;
