@@ -91,7 +91,8 @@ fn the_code_map_names_each_file_and_room() {
 fn variables() -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     let command = Cli::command();
-    for one in command.get_subcommands().chain([&command]) {
+    let below = command.get_subcommands().flat_map(clap::Command::get_subcommands);
+    for one in command.get_subcommands().chain(below).chain([&command]) {
         for argument in one.get_arguments() {
             known.extend(argument.get_env().map(|name| name.to_str().unwrap().to_owned()));
         }

@@ -1,7 +1,7 @@
 //! `evenkeel man`: the manual pages, made of the same words as `--help`.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
@@ -33,20 +33,23 @@ pub fn run(args: &ManArgs) -> Result<Exit, Failure> {
         let (_, page) = page(&command).map_err(|error| Failure::because(UNMADE, error))?;
         return output::write(page.as_bytes());
     };
-    let write = |command: &Command| {
-        let (name, page) = page(command)?;
-        std::fs::write(directory.join(name), page)
-    };
-    std::fs::create_dir_all(directory)
-        .and_then(|()| [&command].into_iter().chain(command.get_subcommands()).try_for_each(write))
-        .map_err(|error| {
+    std::fs::create_dir_all(directory).and_then(|()| write(directory, &command)).map_err(
+        |error| {
             let what = format!("cannot write into {}", directory.display());
             Failure::because(what, error).next("name a directory that you may write to")
-        })?;
+        },
+    )?;
     output::line(&format!(
         "the manual pages are in {0}; `man -l {0}/evenkeel.1` shows the first",
         directory.display()
     ))
+}
+
+/// The page of a command, and those of the commands below it.
+fn write(directory: &Path, command: &Command) -> io::Result<()> {
+    let (name, page) = page(command)?;
+    std::fs::write(directory.join(name), page)?;
+    command.get_subcommands().try_for_each(|one| write(directory, one))
 }
 
 const UNMADE: &str = "cannot make the manual page";

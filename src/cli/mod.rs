@@ -12,6 +12,7 @@ pub mod explain;
 pub mod fleet;
 pub mod global;
 pub mod history;
+pub mod ledger;
 pub mod man;
 pub mod once;
 pub mod output;
@@ -90,6 +91,9 @@ pub enum Command {
     Simulate(Box<simulate::SimulateArgs>),
     /// Simulator, daemon and status page in one process, an hour shrunk to a minute
     Demo(demo::DemoArgs),
+    /// Take the ledger from one place to another, and see whether it is whole
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
     /// Print shell completions
     Completions(completions::CompletionsArgs),
     /// Print the manual page, or write the pages of all commands into a directory
@@ -129,6 +133,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
             Ok(Exit::Yes)
         }
         Command::Demo(args) => demo::run(&global, args).await,
+        Command::Ledger(command) => ledger::run(&global, &command).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

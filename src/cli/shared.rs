@@ -25,25 +25,35 @@ pub fn standby(
     (heartbeat, changes): (Heartbeat, Changes),
     waits: bool,
 ) -> Result<Standby, Failure> {
-    let random = |error| Failure::because("the system gives no random numbers", error);
-    let terms = Terms { lease };
-    let now = clock.clone();
-    let member = Member {
-        store: store(engine, terms)?,
-        holder: shared::holder().map_err(random)?,
-        terms,
-        clock: Box::new(move || now.now().mono),
-    };
+    let member = member(engine, lease, clock)?;
     Ok(Standby {
+        terms: member.terms,
         follower: Follower::new(member),
-        terms,
-        id: shared::random().map_err(random)?,
+        id: shared::random().map_err(no_random)?,
         clock: clock.clone(),
         heartbeat,
         changes,
         patience: (!waits).then_some(lease + Duration::from_secs(1)),
         shown: Shown::new(settings.policy.clone(), clock.now()),
     })
+}
+
+/// One that may take the ledger over.
+///
+/// # Errors
+/// As [`standby`].
+pub fn member(engine: &Engine, lease: Duration, clock: &Clock) -> Result<Member, Failure> {
+    let (terms, now) = (Terms { lease }, clock.clone());
+    Ok(Member {
+        store: store(engine, terms)?,
+        holder: shared::holder().map_err(no_random)?,
+        terms,
+        clock: Box::new(move || now.now().mono),
+    })
+}
+
+fn no_random(error: std::io::Error) -> Failure {
+    Failure::because("the system gives no random numbers", error)
 }
 
 /// The way to the engine.

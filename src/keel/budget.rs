@@ -218,6 +218,22 @@ impl Tally {
         *self == Self::default()
     }
 
+    /// Until when something counts here that does not in `known`; `None`: nothing does.
+    pub(super) fn beyond(&self, known: Option<&Self>, now: Mono, rule: Rule) -> Option<Mono> {
+        let times = |arrivals: &[Mono], by: Mono| arrivals.iter().filter(|one| **one == by).count();
+        let counts_there = |by: Mono| {
+            known.is_some_and(|known| {
+                // Those before the oldest of N are not kept, as they let go before it does.
+                let full = known.arrivals.len() >= rule.requests as usize;
+                times(&known.arrivals, by) >= times(&self.arrivals, by)
+                    || (full && known.arrivals.first().is_some_and(|oldest| by <= *oldest))
+            })
+        };
+        let new = self.arrivals.iter().filter(|by| !counts_there(**by)).map(|by| *by + rule.hold);
+        let longer = self.closed.filter(|_| known.is_none_or(|known| known.closed < self.closed));
+        new.chain(longer).filter(|until| now < *until).max()
+    }
+
     /// What a ledger has to carry: the arrivals, the closure, the strikes. Calls under way are
     /// carried by their own reservations.
     pub fn carry(&self) -> (&[Mono], Option<Mono>, u32) {

@@ -236,19 +236,24 @@ impl History {
         }
     }
 
-    /// Places the instants of an earlier clock domain into the one that begins. Unless it is known
-    /// how many milliseconds `ago` the last reading was at least, the wall clock decides that, less
-    /// the skew it may have, and never less than no time at all: where it is behind, everything is
-    /// charged from now.
+    /// Places the instants of an earlier clock domain into the one that begins.
     fn started(&mut self, now: Now, ago: Option<u64>) {
-        let before = self.clock.replace(now);
-        let Some(last) = before.filter(|last| last.boot != now.boot || now.mono < last.mono) else {
-            return;
-        };
+        if let Some(millis) = self.offset(now, ago) {
+            self.shift(millis);
+        }
+        self.clock = Some(now);
+    }
+
+    /// By how many milliseconds the instants so far differ from those of `now`'s clock domain, if
+    /// that is another one. Unless it is known how many milliseconds `ago` the last reading was at
+    /// least, the wall clock decides that, less the skew it may have, and never less than no time
+    /// at all: where it is behind, everything is charged from now.
+    pub(super) fn offset(&self, now: Now, ago: Option<u64>) -> Option<i64> {
+        let last = self.clock.filter(|last| last.boot != now.boot || now.mono < last.mono)?;
         let skew = i64::try_from(self.policy.limits.clock_skew.as_millis()).unwrap_or(i64::MAX);
         let by_wall = || now.wall.millis().saturating_sub(last.wall.millis()).saturating_sub(skew);
         let gap = ago.map_or_else(by_wall, |ago| i64::try_from(ago).unwrap_or(i64::MAX)).max(0);
-        self.shift(now.mono.millis().saturating_sub(gap).saturating_sub(last.mono.millis()));
+        Some(now.mono.millis().saturating_sub(gap).saturating_sub(last.mono.millis()))
     }
 
     fn spent(&mut self, at: Mono, calls: u32) {

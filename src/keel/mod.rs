@@ -15,6 +15,7 @@ pub mod diff;
 pub mod finding;
 mod fleet;
 pub mod forecast;
+pub mod forgotten;
 pub mod guard;
 mod headline;
 pub mod history;

@@ -12,12 +12,14 @@ mod file;
 mod journal;
 mod look;
 pub mod shared;
+mod transcript;
 
 pub use codec::{Recovery, Torn};
 pub use fault::{Corrupt, Fault, OpenError};
 pub use file::{Directory, FileLedger};
 pub use journal::Journal;
 pub use look::look;
+pub use transcript::{Forgets, Transcript};
 
 use crate::keel::call::CallId;
 use crate::keel::decision::Effect;

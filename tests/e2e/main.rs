@@ -26,6 +26,7 @@ mod system;
 mod teams;
 #[cfg(feature = "otlp")]
 mod traces;
+mod transfer;
 mod wall_clock;
 mod wishes;
 mod word;

@@ -12,6 +12,7 @@ mod calendar;
 mod chronicle;
 mod decisions;
 mod fold;
+mod forgotten;
 mod guards;
 mod kept;
 mod let_go;

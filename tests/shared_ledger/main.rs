@@ -14,6 +14,8 @@ mod api;
 mod chaos;
 mod conformance;
 mod engine;
+mod histories;
 mod kubernetes;
 mod leadership;
+mod model;
 mod protocol;

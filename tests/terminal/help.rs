@@ -16,5 +16,12 @@ fn the_help_of_each_command() {
         assert!(help.contains("Exit code"), "`{name} --help` does not say how it ends");
         assert!(help.contains("Example"), "`{name} --help` shows no example");
         insta::assert_snapshot!(format!("help_{name}"), help);
+        for below in one.get_subcommands() {
+            let below = below.get_name();
+            let (code, help) = piped(&[name, below, "--help"], &[]);
+            assert_eq!(code, 0);
+            assert!(help.contains("Exit code") && help.contains("Example"), "{name} {below}");
+            insta::assert_snapshot!(format!("help_{name}_{below}"), help);
+        }
     }
 }

@@ -81,6 +81,7 @@ impl World {
         scratch.write("old.yaml", &old);
         scratch.write("new.yaml", &new);
         scratch.write("wrong.yaml", "deployments: { a1: on }\n");
+        scratch.write("spent.txt", "evenkeel-ledger 1 4f1c09ab 1 60ffbdfe\n");
         let daemon = Daemon::new(fleet());
         let past = fleet()["deployments"][1]["lastAction"].clone();
         daemon.remembers(json!([past]));
@@ -142,6 +143,7 @@ fn the_page_lists_the_keys_that_commands_print() {
         ("The difference", world.all(&[&format!("diff old.yaml new.yaml {from}")], &[])),
         ("The explanation", world.all(&["explain a1"], &[])),
         ("The check", world.all(&["check old.yaml", "check wrong.yaml"], &[])),
+        ("The ledger", world.all(&["ledger verify spent.txt"], &[])),
         ("Changes", keys(&[world.event()], &["object"])),
     ];
     let found: BTreeMap<_, _> =

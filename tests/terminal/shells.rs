@@ -17,7 +17,12 @@ fn all() -> Vec<(String, Vec<String>)> {
         shown.filter_map(|argument| argument.get_long()).map(str::to_owned).collect()
     };
     let named = command.get_subcommands().filter(|one| one.get_name() != "help");
-    named.map(|one| (one.get_name().to_owned(), flags(one))).collect()
+    let below = |one: &clap::Command| {
+        let name = |below: &clap::Command| format!("{}-{}", one.get_name(), below.get_name());
+        one.get_subcommands().map(|below| (name(below), flags(below))).collect::<Vec<_>>()
+    };
+    let all = named.flat_map(|one| [vec![(one.get_name().to_owned(), flags(one))], below(one)]);
+    all.flatten().collect()
 }
 
 #[test]
@@ -26,7 +31,8 @@ fn completions_know_each_command_and_flag() {
         let (code, script) = piped(&["completions", shell], &[]);
         assert_eq!(code, 0);
         for (name, flags) in all() {
-            assert!(script.contains(&name), "{shell} does not know `{name}`");
+            let last = name.rsplit('-').next().unwrap();
+            assert!(script.contains(last), "{shell} does not know `{name}`");
             for flag in flags {
                 assert!(script.contains(&flag), "{shell} does not know `{name} --{flag}`");
             }
@@ -74,6 +80,7 @@ fn bash_completes() {
     assert_eq!(bash_offers(&["evenkeel", "status", "--wa"]), "--watch");
     assert_eq!(bash_offers(&["evenkeel", "status", "--color", "n"]), "never");
     assert_eq!(bash_offers(&["evenkeel", "diff", "--output", "mark"]), "markdown");
+    assert_eq!(bash_offers(&["evenkeel", "ledger", "imp"]), "import");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::keel::time::Mono;
 use crate::ledger::Ledger;
 use crate::ledger::codec::{self, Header};
 use crate::ledger::fault::Fault;
+use crate::ledger::transcript::Transcript;
 
 /// The largest part of a snapshot: half of what a `ConfigMap` holds, a third of what etcd takes.
 const SEGMENT_MAX: usize = 512 * 1024;
@@ -92,6 +93,11 @@ impl SharedLedger {
     /// The ledger's own name: 8 hexadecimal digits, the same through every compaction.
     pub fn id(&self) -> &str {
         &self.header.id
+    }
+
+    /// As it is, given the records in it.
+    pub fn transcript(&self, records: Vec<Record>) -> Transcript {
+        Transcript::new(self.header.clone(), records)
     }
 
     /// Which take-over of the ledger this is; from 1.
@@ -258,11 +264,26 @@ impl SharedLedger {
         }
         self.entitled()?;
         let header = Header { id: self.header.id.clone(), base: self.head.next };
-        let Ok(text) = codec::encode_all(&header, snapshot) else {
+        self.put_all(header, snapshot)
+    }
+
+    /// Puts another ledger, which covers it, in the place of all that is there.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`].
+    pub fn adopt(&mut self, transcript: &Transcript) -> Result<(), Fault> {
+        self.usable()?;
+        self.entitled()?;
+        self.put_all(transcript.header.clone(), &transcript.records)
+    }
+
+    /// Writes these records behind this header, and then a head that names them.
+    fn put_all(&mut self, header: Header, records: &[Record]) -> Result<(), Fault> {
+        let Ok(text) = codec::encode_all(&header, records) else {
             return Err(self.end(Over::Broken(NOT_TEXT)));
         };
         let segments = self.write_segments(&text)?;
-        let next = header.base + snapshot.len() as u64;
+        let next = header.base + records.len() as u64;
         let head = Head { segments, next, ..self.head.clone() };
         self.put_head(head.line().as_bytes())?;
         (self.head, self.header, self.durable, self.since) = (head, header, next, None);

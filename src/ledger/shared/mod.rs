@@ -31,6 +31,7 @@ pub use leader::SharedLedger;
 pub use store::{Put, Register, Store, Stored, Trouble, Version};
 
 use super::fault::OpenError;
+use super::transcript::Transcript;
 use crate::keel::record::Record;
 use crate::keel::time::Mono;
 use whole::Whole;
@@ -98,6 +99,15 @@ impl fmt::Debug for Member {
 pub fn look(store: &mut dyn Store, each: impl FnMut(Record)) -> Result<bool, OpenError> {
     let known = Whole::read(store)?.known;
     Ok(known.map(|known| known.records.into_iter().for_each(each)).is_some())
+}
+
+/// All of the ledger behind `store`; changes nothing. `None` if there is none.
+///
+/// # Errors
+/// When the engine does not answer, or what it has is no ledger.
+pub fn transcript(store: &mut dyn Store) -> Result<Option<Transcript>, OpenError> {
+    let known = Whole::read(store)?.known;
+    Ok(known.map(|known| Transcript::new(known.header, known.records)))
 }
 
 /// A number that no other ledger has, for [`Follower::take`].
