@@ -1,12 +1,14 @@
-//! Three daemons, one budget, a real etcd: whoever leads dies, sleeps or is told to end, and etcd
-//! itself loses members. The simulator's audit is never above the limit.
+//! Three daemons, one budget, a real etcd or Kubernetes: whoever leads dies, sleeps or is told to
+//! end, and etcd itself loses members. The simulator's audit is never above the limit.
 
 use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::api::Api;
 use crate::etcd::Cluster;
-use crate::harness::{Daemon, World, now, try_http, wait};
+use crate::harness::{Daemon, Scratch, World, now, try_http, wait};
+use crate::kubernetes::{Namespace, in_stand_in};
 
 /// Fail-over takes about as long.
 const LEASE: Duration = Duration::from_secs(5);
@@ -15,22 +17,20 @@ const IDS: [&str; 3] = ["w41b11c0", "b1f77113", "mdfba81f"];
 
 struct Machines {
     world: World,
-    etcd: Cluster,
     daemons: Vec<Option<Daemon>>,
 }
 
 impl Machines {
-    fn new(daemons: usize) -> Self {
-        let etcd = Cluster::new(3);
+    /// `ledger` is the key of that name.
+    fn new(daemons: usize, ledger: impl FnOnce(&Scratch) -> String) -> Self {
         let flags: Vec<_> = IDS.map(|id| format!("--deployment={id}=running")).into();
         let world = World::new(&flags.iter().map(String::as_str).collect::<Vec<_>>());
-        let endpoints = etcd.endpoints().join(", ");
-        let ledger = format!("ledger: {{ lease: 5s, etcd: {{ endpoints: [{endpoints}] }} }}");
+        let ledger = ledger(&world.scratch);
         // Somebody at the console keeps turning them back here.
         let guards = "guards: { contested: { reversals: 1000000 } }";
         world.configure("limits:\n", &format!("{ledger}\n{guards}\nlimits:\n"));
         world.desire(&IDS.map(|id| format!("  {id}: running\n")).concat());
-        let mut machines = Self { world, etcd, daemons: Vec::new() };
+        let mut machines = Self { world, daemons: Vec::new() };
         for number in 0..daemons {
             let daemon = machines.start(number);
             machines.daemons.push(Some(daemon));
@@ -92,19 +92,49 @@ impl Machines {
     }
 }
 
+/// The key `ledger` for daemons that share one in this cluster.
+fn in_etcd(etcd: &Cluster) -> impl FnOnce(&Scratch) -> String {
+    let endpoints = etcd.endpoints().join(", ");
+    move |_| format!("ledger: {{ lease: 5s, etcd: {{ endpoints: [{endpoints}] }} }}")
+}
+
 /// How many fail-overs: a few; `EVENKEEL_FAILOVERS=100` for a long look.
 fn rounds() -> usize {
     std::env::var("EVENKEEL_FAILOVERS").ok().and_then(|text| text.parse().ok()).unwrap_or(6)
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "how long it took is what people want to know of it")]
 fn whatever_becomes_of_the_leader_another_goes_on_within_the_budget() {
-    let mut machines = Machines::new(3);
+    let etcd = Cluster::new(3);
+    another_goes_on(Machines::new(3, in_etcd(&etcd)), || ());
+}
+
+#[test]
+fn in_the_stand_in_of_kubernetes_another_goes_on_as_well() {
+    let api = Api::new("a token");
+    another_goes_on(Machines::new(3, |scratch| in_stand_in(&api, scratch)), || ());
+    let lease = api.object("leases", "evenkeel");
+    let changes = lease["spec"]["leaseTransitions"].as_u64().unwrap();
+    assert!(changes >= u64::try_from(rounds()).unwrap(), "{lease}");
+}
+
+/// What is deployed there is applied again and again meanwhile, as GitOps does.
+#[test]
+#[expect(clippy::print_stderr, reason = "it is what people look at")]
+fn in_kubernetes_another_goes_on_as_well() {
+    let Some(namespace) = Namespace::new() else { return };
+    let machines = Machines::new(3, |scratch| namespace.ledger(scratch));
+    another_goes_on(machines, || namespace.apply_again());
+    eprint!("{}", namespace.kubectl(&["get", "lease,configmap"]));
+}
+
+#[expect(clippy::print_stderr, reason = "how long it took is what people want to know of it")]
+fn another_goes_on(mut machines: Machines, meanwhile: impl Fn()) {
     machines.converge();
     let mut took: [Vec<Duration>; 3] = Default::default();
     for round in 0..rounds() {
         machines.disturb();
+        meanwhile();
         let (leader, _) = machines.leader(None);
         let mut daemon = machines.daemons[leader].take().unwrap();
         match round % 3 {
@@ -156,7 +186,8 @@ fn whatever_becomes_of_the_leader_another_goes_on_within_the_budget() {
 
 #[test]
 fn followers_are_ready_and_show_the_leaders_facts() {
-    let machines = Machines::new(2);
+    let etcd = Cluster::new(3);
+    let machines = Machines::new(2, in_etcd(&etcd));
     let (leader, _) = machines.leader(None);
     let follower = 1 - leader;
     machines.daemon(leader).converges(IDS.len());
@@ -182,12 +213,13 @@ fn followers_are_ready_and_show_the_leaders_facts() {
 
 #[test]
 fn etcd_may_lose_a_member_and_without_a_quorum_nothing_is_sent() {
-    let mut machines = Machines::new(2);
+    let mut etcd = Cluster::new(3);
+    let mut machines = Machines::new(2, in_etcd(&etcd));
     machines.converge();
-    machines.etcd.kill(0);
+    etcd.kill(0);
     machines.disturb();
     machines.converge();
-    machines.etcd.kill(1);
+    etcd.kill(1);
     for number in 0..2 {
         let daemon = machines.daemon(number);
         wait("readiness to say so", || (daemon.get("/readyz").0 == 503).then_some(()));
@@ -198,9 +230,9 @@ fn etcd_may_lose_a_member_and_without_a_quorum_nothing_is_sent() {
     machines.disturb();
     machines.world.lets_pass(LEASE * 2);
     assert_eq!(machines.world.posts(), posts);
-    machines.etcd.start(0);
-    machines.etcd.start(1);
-    machines.etcd.is_healthy();
+    etcd.start(0);
+    etcd.start(1);
+    etcd.is_healthy();
     wait("starts again", || (machines.world.posts().len() > posts.len()).then_some(()));
     // Who led may have been deposed: nobody could renew the lease meanwhile.
     wait("all to be ready again", || {
@@ -217,7 +249,8 @@ fn etcd_may_lose_a_member_and_without_a_quorum_nothing_is_sent() {
 /// A command that does one thing does not take the budget from a daemon.
 #[test]
 fn once_does_not_depose_a_daemon() {
-    let machines = Machines::new(1);
+    let etcd = Cluster::new(3);
+    let machines = Machines::new(1, in_etcd(&etcd));
     machines.converge();
     let mut command = machines.world.command(&["once", "--timeout", "5s"]);
     command.env("EVENKEEL_STATE_DIR", machines.world.scratch.path("state-once"));

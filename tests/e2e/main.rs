@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[expect(dead_code, reason = "the tests of the shared ledger use the rest of it")]
+#[path = "../shared_ledger/api.rs"]
+mod api;
 mod canary;
 mod commands;
 #[path = "../shared_ledger/conformance.rs"]
@@ -15,6 +18,7 @@ mod failover;
 mod files;
 mod guarded;
 mod harness;
+mod kubernetes;
 mod mass_stop;
 mod misbehaviour;
 mod pauses;

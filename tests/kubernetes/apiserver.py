@@ -4,8 +4,8 @@
 Run: tests/kubernetes/apiserver.py KUBE_APISERVER DIRECTORY     needs etcd and openssl
 then EVENKEEL_TEST_KUBECONFIG=DIRECTORY/kubeconfig cargo test …; SIGINT or SIGTERM ends it.
 
-Nothing else of a cluster runs: no controllers, no nodes. The binary is any `kube-apiserver` from
-1.20 on; Debian has the source: `apt-get source kubernetes`, then `go build ./cmd/kube-apiserver`.
+Nothing else of a cluster runs: no controllers, no nodes. Debian has the
+source of KUBE_APISERVER: `apt-get source kubernetes`, then `go build ./cmd/kube-apiserver`.
 """
 
 import json

@@ -12,7 +12,7 @@ pub(crate) enum Ledger {
     /// In a file of the state directory.
     File(FileLedger),
     /// Where several machines reach it.
-    Shared(SharedLedger),
+    Shared(Box<SharedLedger>),
 }
 
 /// `file`.
