@@ -8,6 +8,8 @@
 #
 # Reproducible: the base is pinned by digest, the crates by Cargo.lock; no path or time of the build is in the binary, and
 # `rewrite-timestamp` sets those of the layers to the commit's. What may differ is what Alpine's musl-dev is on the day.
+# buildah: `buildah build --format docker --timestamp $(git log -1 --format=%ct) -t evenkeel .`, since OCI's format has no health check.
+# Docker's records the builder's container; by `--format oci`, two folders with one binary make one digest.
 FROM rust:1.95-alpine3.23@sha256:606fd313a0f49743ee2a7bd49a0914bab7deedb12791f3a846a34a4711db7ed2 AS build
 # hadolint ignore=DL3018
 RUN apk add --no-cache ca-certificates musl-dev
