@@ -14,5 +14,6 @@ mod conformance;
 mod engine;
 mod histories;
 mod leadership;
+mod memory;
 mod model;
 mod protocol;

@@ -17,6 +17,7 @@ mod caller;
 pub mod etcd;
 mod follower;
 mod leader;
+mod memory;
 mod store;
 mod text;
 mod whole;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 pub use follower::{Follower, NotTaken, Sight, Taken, Watched};
 pub use leader::SharedLedger;
+pub use memory::Memory;
 pub use store::{Put, Register, Store, Stored, Trouble, Version};
 
 use super::fault::OpenError;
