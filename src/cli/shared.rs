@@ -10,7 +10,7 @@ use crate::http::{Changes, Heartbeat};
 use crate::keel::notice::chain;
 use crate::ledger::shared::etcd::{self, Login};
 use crate::ledger::shared::kubernetes::{self, Access};
-use crate::ledger::shared::{self, Follower, Member, Store, Terms};
+use crate::ledger::shared::{self, Follower, Member, Memory, Store, Terms};
 use crate::standby::{Shown, Standby};
 
 /// Makes ready to stand by; asks nothing of the engine yet. One who cannot wait for ever gives up
@@ -26,9 +26,11 @@ pub fn standby(
     waits: bool,
 ) -> Result<Standby, Failure> {
     let member = member(engine, lease, clock)?;
+    let memory = Memory::of(&settings.state_dir)
+        .map_err(|error| Failure::because("cannot use the state directory", error))?;
     Ok(Standby {
         terms: member.terms,
-        follower: Follower::new(member),
+        follower: Follower::new(member).remembering(memory),
         id: shared::random().map_err(no_random)?,
         clock: clock.clone(),
         heartbeat,

@@ -19,7 +19,7 @@ use crate::keel::deployment::AccountId;
 use crate::keel::history::History;
 use crate::keel::notice::{Notice, chain};
 use crate::keel::reconciler::{Event, Reconciler, Replay};
-use crate::ledger::shared::Taken;
+use crate::ledger::shared::{Memory, Taken};
 use crate::ledger::{self, Directory, FileLedger, Ledger, Torn};
 use crate::metrics::Metrics;
 use crate::notification::Desk;
@@ -245,7 +245,14 @@ fn open(settings: &Settings) -> Result<Opened, Failure> {
     let mut history = History::new(settings.policy.clone());
     let (ledger, recovery) = FileLedger::open(&settings.state_dir, |record| history.apply(&record))
         .map_err(no_ledger)?;
-    let torn = recovery.torn.as_ref().map_or(0, |torn| torn.calls);
+    let mut torn = recovery.torn.as_ref().map_or(0, |torn| torn.calls);
+    if recovery.fresh && !Memory::of(&settings.state_dir).map_err(no_ledger)?.is_blank() {
+        tracing::warn!(
+            "the calls that this machine saw in a shared ledger were not imported; so every limit \
+             counts as used up just now"
+        );
+        torn = u32::MAX;
+    }
     if let Some(torn) = &recovery.torn {
         warn_of(torn);
     }

@@ -91,6 +91,23 @@ pub enum OpenError {
         /// The beginning of what is there.
         first: String,
     },
+    /// The engine of a shared ledger has lost what this machine has seen in it.
+    #[error(
+        "{} has forgotten calls: this machine saw {seen}, and now {found}; was the engine wiped or \
+         restored from a backup? To go on, `evenkeel ledger import` what tells of them, or \
+         remove {} on each machine and start in an empty place with `limits.new_ledger: spent`",
+        path.display(), memory.display()
+    )]
+    Forgot {
+        /// The ledger.
+        path: PathBuf,
+        /// What was seen.
+        seen: String,
+        /// What is there.
+        found: String,
+        /// Where it is noted what was seen.
+        memory: PathBuf,
+    },
     /// The system refused something.
     #[error("cannot {doing} {}", path.display())]
     Io {

@@ -1,15 +1,19 @@
 //! A real etcd of three members on loopback: Debian's `etcd-server`.
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-use evenkeel::ledger::shared::etcd::{Etcd, Options};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use evenkeel::ledger::shared::etcd::{Etcd, Login, Options};
 use evenkeel::ledger::shared::{Put, Register, Store};
 use rustix::process::Signal;
 
 use crate::conformance::conforms;
-use crate::harness::{Process, Scratch, http, wait};
+use crate::guarded::certify;
+use crate::harness::{Process, Scratch, World, http, wait};
 
 pub(crate) struct Cluster {
     scratch: Scratch,
@@ -126,4 +130,134 @@ fn a_silent_member_is_passed_over_and_no_quorum_is_not_known() {
     cluster.is_healthy();
     let value = client.read(Register::Head).unwrap().value;
     assert!(value == b"2" || value == b"1", "{value:?}");
+}
+
+/// A client's certificate by the same CA. With authentication on, etcd's gateway refuses one that
+/// has a common name.
+fn nameless(world: &World) {
+    let script = format!(
+        "set -e; cd '{}'
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj '/O=evenkeel' \
+          -keyout client.key -out client.csr
+        openssl x509 -req -in client.csr -CA etcd-ca.pem -CAkey etcd-ca.key -CAcreateserial \
+          -days 30 -extfile ext -out client.pem",
+        world.scratch.path("").display()
+    );
+    let made = Command::new("sh").args(["-c", &script]).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+}
+
+/// A member that wants a certificate and a password, with a door of its own for who sets it up.
+struct Fortress {
+    world: World,
+    ports: (u16, u16, u16),
+    process: Option<Process>,
+}
+
+impl Fortress {
+    fn new() -> Self {
+        let world = World::new(&[]);
+        certify(&world, "etcd");
+        certify(&world, "stranger");
+        nameless(&world);
+        let mut fortress =
+            Self { world, ports: (free_port(), free_port(), free_port()), process: None };
+        fortress.start();
+        let [from, to] = ["/a/", "/a0"].map(|key| BASE64_STANDARD.encode(key));
+        let range = format!(r#""key":"{from}","range_end":"{to}""#);
+        for (path, body) in [
+            ("user/add", r#"{"name":"root","password":"r"}"#.to_owned()),
+            ("role/add", r#"{"name":"root"}"#.to_owned()),
+            ("user/grant", r#"{"user":"root","role":"root"}"#.to_owned()),
+            ("user/add", r#"{"name":"evenkeel","password":"secret"}"#.to_owned()),
+            ("role/add", r#"{"name":"ledger"}"#.to_owned()),
+            (
+                "role/grant",
+                format!(r#"{{"name":"ledger","perm":{{"permType":"READWRITE",{range}}}}}"#),
+            ),
+            ("user/grant", r#"{"user":"evenkeel","role":"ledger"}"#.to_owned()),
+            ("enable", "{}".to_owned()),
+        ] {
+            fortress.sets_up(path, &body);
+        }
+        fortress
+    }
+
+    fn start(&mut self) {
+        let (client, peer, door) = self.ports;
+        let url = |scheme: &str, port: u16| format!("{scheme}://127.0.0.1:{port}");
+        let path = |name: &str| self.world.scratch.path(name);
+        let mut command = Command::new("etcd");
+        command.args(["--name", "m0", "--log-level", "error"]);
+        command.arg("--data-dir").arg(path("etcd"));
+        let listens = format!("{},{}", url("https", client), url("http", door));
+        command.args(["--listen-client-urls", &listens]);
+        command.args(["--advertise-client-urls", &url("https", client)]);
+        command.args(["--listen-peer-urls", &url("http", peer)]);
+        command.args(["--initial-advertise-peer-urls", &url("http", peer)]);
+        command.args(["--initial-cluster", &format!("m0={}", url("http", peer))]);
+        command.arg("--cert-file").arg(path("etcd.pem")).arg("--key-file").arg(path("etcd.key"));
+        command.arg("--client-cert-auth").arg("--trusted-ca-file").arg(path("etcd-ca.pem"));
+        self.process = Some(Process::start(&mut command));
+        let host = format!("127.0.0.1:{door}");
+        wait("etcd", || {
+            TcpStream::connect(&host).ok()?;
+            http(&host, "GET", "/health").1.contains("\"health\":\"true\"").then_some(())
+        });
+    }
+
+    fn sets_up(&self, path: &str, body: &str) {
+        let host = format!("127.0.0.1:{}", self.ports.2);
+        let mut stream = TcpStream::connect(&host).unwrap();
+        let length = body.len();
+        let head = format!("POST /v3/auth/{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close");
+        write!(stream, "{head}\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    }
+
+    fn client(&self, prefix: &str, identity: &str, password: &'static str) -> Box<dyn Store> {
+        let read = |name: &str| std::fs::read(self.world.scratch.path(name)).unwrap();
+        let pem = [read(&format!("{identity}.pem")), read(&format!("{identity}.key"))].concat();
+        let login = Login {
+            user: "evenkeel".to_owned(),
+            password: Box::new(move || Ok(password.to_owned().into())),
+        };
+        let etcd = Etcd::new(Options {
+            endpoints: vec![format!("https://127.0.0.1:{}", self.ports.0).parse().unwrap()],
+            prefix: prefix.to_owned(),
+            ca: Some(read("etcd-ca.pem")),
+            identity: Some(pem),
+            login: Some(login),
+            patience: PATIENT,
+        });
+        Box::new(etcd.unwrap())
+    }
+}
+
+#[test]
+fn a_guarded_etcd_wants_a_certificate_and_a_password_and_a_token_is_renewed() {
+    let mut fortress = Fortress::new();
+    let client = || fortress.client("/a/", "client", "secret");
+    conforms(client(), client());
+    let mut client = client();
+    let stored = client.read(Register::Lease).unwrap();
+    for (mut wrong, why) in [
+        (fortress.client("/a/", "stranger", "secret"), ""),
+        (fortress.client("/a/", "etcd", "secret"), "CommonName"),
+        (fortress.client("/a/", "client", "guess"), "authentication failed"),
+        (fortress.client("/b/", "client", "secret"), "permission denied"),
+    ] {
+        let trouble = wrong.read(Register::Lease).unwrap_err().to_string();
+        assert!(trouble.contains(why) && !trouble.contains("guess"), "{trouble}");
+        let put = wrong.put_if(Register::Lease, b"x", &stored.version);
+        assert!(matches!(put, Put::Unknown(_)), "{put:?}");
+    }
+    // Tokens are in the member's memory; one that was restarted knows none.
+    fortress.process.take().unwrap().kill();
+    fortress.start();
+    assert_eq!(client.read(Register::Lease).unwrap(), stored);
+    let put = client.put_if(Register::Lease, b"y", &stored.version);
+    assert!(matches!(put, Put::Committed(_)), "{put:?}");
 }

@@ -45,7 +45,7 @@ fn policy() -> Policy {
 
 enum Role {
     Down,
-    Follows(Follower),
+    Follows(Box<Follower>),
     Leads(Box<SharedLedger>, Box<History>),
 }
 
@@ -152,8 +152,8 @@ impl World {
         process.machine.client.fails(fate);
         self.send(process);
         process.role = match std::mem::replace(&mut process.role, Role::Down) {
-            Role::Down => Role::Follows(process.machine.follower()),
-            Role::Follows(follower) => self.follow(&process.machine, follower),
+            Role::Down => Role::Follows(process.machine.follower().into()),
+            Role::Follows(follower) => self.follow(&process.machine, *follower),
             Role::Leads(ledger, history) => self.lead(process, ledger, history),
         };
         // Between the last look at the clock and the socket.
@@ -178,11 +178,11 @@ impl World {
             follower.note(history.clock());
         }
         if follower.look().ok() != Some(Sight::Free) {
-            return Role::Follows(follower);
+            return Role::Follows(follower.into());
         }
         let taken = match follower.take(1) {
             Ok(taken) => taken,
-            Err(not) => return Role::Follows(not.follower),
+            Err(not) => return Role::Follows(not.follower.into()),
         };
         let mut history = History::new(policy());
         taken.records.iter().for_each(|record| history.apply(record));
@@ -313,8 +313,8 @@ fn after_the_trouble_somebody_leads() {
                 process.machine.passes(TICK);
                 let role = std::mem::replace(&mut process.role, Role::Down);
                 process.role = match role {
-                    Role::Down => Role::Follows(process.machine.follower()),
-                    Role::Follows(follower) => world.follow(&process.machine, follower),
+                    Role::Down => Role::Follows(process.machine.follower().into()),
+                    Role::Follows(follower) => world.follow(&process.machine, *follower),
                     Role::Leads(mut ledger, history) => match ledger.attend() {
                         Ok(()) => Role::Leads(ledger, history),
                         Err(fault) if fault.is_stuck() => {

@@ -17,5 +17,6 @@ mod engine;
 mod histories;
 mod kubernetes;
 mod leadership;
+mod memory;
 mod model;
 mod protocol;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Member;
 use super::leader::SharedLedger;
+use super::memory::Memory;
 use super::store::{Put, Register, Stored, Version};
 use super::text::{Head, Lease};
 use super::whole::{self, Known, Whole};
@@ -21,6 +22,7 @@ pub struct Follower {
     /// The head whose records were last given out.
     known: Option<Version>,
     watched: Watched,
+    memory: Option<Memory>,
 }
 
 /// When the last record was first seen, by this machine's clock. By that of who wrote it nothing is
@@ -84,7 +86,23 @@ pub struct NotTaken {
 impl Follower {
     /// Nothing was seen yet.
     pub fn new(member: Member) -> Self {
-        Self { member, seen: None, known: None, watched: Watched::default() }
+        Self { member, seen: None, known: None, watched: Watched::default(), memory: None }
+    }
+
+    /// Notes how far the ledger has got, and follows none that has not got as far as what is noted.
+    #[must_use]
+    pub fn remembering(self, memory: Memory) -> Self {
+        Self { memory: Some(memory), ..self }
+    }
+
+    fn remember(&mut self, known: Option<&Known>) -> Result<(), OpenError> {
+        let Some(memory) = &mut self.memory else { return Ok(()) };
+        let there = known.map(|known| (known.header.id.as_str(), known.head.next));
+        memory.check(&whole::path(&*self.member.store), there)?;
+        if let Some((id, next)) = there {
+            memory.note(id, next);
+        }
+        Ok(())
     }
 
     /// Which ledger in which engine.
@@ -128,6 +146,7 @@ impl Follower {
             return Ok(None);
         }
         let Whole { version, known } = Whole::behind(head, &mut *self.member.store)?;
+        self.remember(known.as_ref())?;
         self.known = Some(version);
         Ok(Some(known.map_or_else(Vec::new, |known| known.records)))
     }
@@ -148,7 +167,8 @@ impl Follower {
     pub fn take(mut self, id: u32) -> Result<Taken, Box<NotTaken>> {
         match self.claim(id) {
             Ok(Some(Claim { head, text, lease, records, before })) => {
-                let ledger = SharedLedger::new(self.member, head, text, lease);
+                let mut ledger = SharedLedger::new(self.member, head, text, lease);
+                ledger.remember(self.memory);
                 Ok(Taken { ledger, records, before, watched: self.watched })
             }
             Ok(None) => Err(Box::new(NotTaken { follower: self, why: None })),
@@ -167,6 +187,8 @@ impl Follower {
         let lease = (version, began);
         self.seen = Some(lease.clone());
         let Whole { version, known } = Whole::read(&mut **store)?;
+        self.remember(known.as_ref())?;
+        let Member { store, holder, .. } = &mut self.member;
         let before = known.as_ref().map(|known| known.head.holder.clone());
         let Known { mut head, header, tail, records } = known.unwrap_or_else(|| nothing(id));
         head.epoch += 1;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::memory::Memory;
 use super::store::{Put, Register, Stored, Trouble, Version};
 use super::text::{Head, Lease, Segment};
 use super::{Member, whole};
@@ -53,6 +54,7 @@ pub struct SharedLedger {
     renew_at: Mono,
     compact_at: usize,
     over: Option<Over>,
+    memory: Option<Memory>,
 }
 
 /// Why nothing is written any more.
@@ -87,6 +89,19 @@ impl SharedLedger {
             renew_at: began + terms.renewal(),
             compact_at: tail_max(snapshot),
             over: None,
+            memory: None,
+        }
+    }
+
+    /// Notes from now on how far the ledger has got.
+    pub(super) fn remember(&mut self, memory: Option<Memory>) {
+        self.memory = memory;
+        self.note();
+    }
+
+    fn note(&mut self) {
+        if let Some(memory) = &mut self.memory {
+            memory.note(&self.header.id, self.durable);
         }
     }
 
@@ -147,6 +162,7 @@ impl SharedLedger {
         self.put_head(&value)?;
         self.durable = self.head.next;
         self.since = None;
+        self.note();
         Ok(())
     }
 
@@ -289,6 +305,7 @@ impl SharedLedger {
         (self.head, self.header, self.durable, self.since) = (head, header, next, None);
         self.tail.clear();
         self.compact_at = tail_max(text.len());
+        self.note();
         Ok(())
     }
 }

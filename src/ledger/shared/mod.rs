@@ -18,6 +18,7 @@ pub mod etcd;
 mod follower;
 pub mod kubernetes;
 mod leader;
+mod memory;
 mod store;
 mod text;
 mod whole;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 pub use follower::{Follower, NotTaken, Sight, Taken, Watched};
 pub use leader::SharedLedger;
+pub use memory::Memory;
 pub use store::{Put, Register, Store, Stored, Trouble, Version};
 
 use super::fault::OpenError;
