@@ -14,6 +14,7 @@ use rustix::process::Signal;
 use crate::conformance::conforms;
 use crate::guarded::certify;
 use crate::harness::{Process, Scratch, World, http, wait};
+use crate::network::ENGINE;
 
 pub(crate) struct Cluster {
     scratch: Scratch,
@@ -49,7 +50,7 @@ impl Cluster {
         let peers: Vec<_> = self.members.iter().enumerate().map(peer).collect();
         let (client, own) = self.members[number].ports;
         let (client, own) =
-            (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{own}"));
+            (format!("http://{ENGINE}:{client}"), format!("http://127.0.0.1:{own}"));
         let mut command = Command::new("etcd");
         command.args(["--name", &format!("m{number}")]);
         command.arg("--data-dir").arg(self.scratch.path(&format!("m{number}")));
@@ -72,7 +73,7 @@ impl Cluster {
     /// Waits until each that runs answers, and takes writes.
     pub(crate) fn is_healthy(&self) {
         for member in self.members.iter().filter(|member| member.process.is_some()) {
-            let host = format!("127.0.0.1:{}", member.ports.0);
+            let host = format!("{ENGINE}:{}", member.ports.0);
             wait("etcd; is Debian's etcd-server installed?", || {
                 std::net::TcpStream::connect(&host).ok()?;
                 let (_, body) = http(&host, "GET", "/health");
@@ -82,7 +83,7 @@ impl Cluster {
     }
 
     pub(crate) fn endpoints(&self) -> Vec<String> {
-        let url = |member: &Member| format!("http://127.0.0.1:{}", member.ports.0);
+        let url = |member: &Member| format!("http://{ENGINE}:{}", member.ports.0);
         self.members.iter().map(url).collect()
     }
 
@@ -124,7 +125,7 @@ fn a_silent_member_is_passed_over_and_no_quorum_is_not_known() {
     let written = hasty.put_if(Register::Head, b"3", &stored.version);
     assert!(matches!(written, Put::Unknown(_)), "{written:?}");
     let trouble = hasty.read(Register::Head).unwrap_err().to_string();
-    assert!(trouble.contains("http://127.0.0.1:"), "{trouble}");
+    assert!(trouble.contains("http://127.0.0.2:"), "{trouble}");
     cluster.start(1);
     cluster.start(2);
     cluster.is_healthy();

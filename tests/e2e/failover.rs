@@ -1,5 +1,6 @@
-//! Three daemons, one budget, a real etcd or Kubernetes: whoever leads dies, sleeps or is told to
-//! end, and etcd itself loses members. The simulator's audit is never above the limit.
+//! Three daemons, one budget, a real etcd or Kubernetes: whoever leads dies, sleeps, is told to end
+//! or is cut off from etcd, and etcd itself loses members. The simulator's audit is never above the
+//! limit.
 
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use crate::api::Api;
 use crate::etcd::Cluster;
 use crate::harness::{Daemon, Scratch, World, now, try_http, wait};
 use crate::kubernetes::{Namespace, in_stand_in};
+use crate::network::Network;
 
 /// Fail-over takes about as long.
 const LEASE: Duration = Duration::from_secs(5);
@@ -18,11 +20,13 @@ const IDS: [&str; 3] = ["w41b11c0", "b1f77113", "mdfba81f"];
 struct Machines {
     world: World,
     daemons: Vec<Option<Daemon>>,
+    /// Has a site for each daemon.
+    network: Option<Network>,
 }
 
 impl Machines {
     /// `ledger` is the key of that name.
-    fn new(daemons: usize, ledger: impl FnOnce(&Scratch) -> String) -> Self {
+    fn new(daemons: usize, net: Option<Network>, ledger: impl FnOnce(&Scratch) -> String) -> Self {
         let flags: Vec<_> = IDS.map(|id| format!("--deployment={id}=running")).into();
         let world = World::new(&flags.iter().map(String::as_str).collect::<Vec<_>>());
         let ledger = ledger(&world.scratch);
@@ -30,7 +34,7 @@ impl Machines {
         let guards = "guards: { contested: { reversals: 1000000 } }";
         world.configure("limits:\n", &format!("{ledger}\n{guards}\nlimits:\n"));
         world.desire(&IDS.map(|id| format!("  {id}: running\n")).concat());
-        let mut machines = Self { world, daemons: Vec::new() };
+        let mut machines = Self { world, daemons: Vec::new(), network: net };
         for number in 0..daemons {
             let daemon = machines.start(number);
             machines.daemons.push(Some(daemon));
@@ -42,6 +46,9 @@ impl Machines {
         let state = self.world.scratch.path(&format!("state-{number}"));
         self.world.run_with(|command| {
             command.env("EVENKEEL_STATE_DIR", state);
+            if let Some(network) = &self.network {
+                *command = network.enter(number, command);
+            }
         })
     }
 
@@ -114,14 +121,15 @@ enum Trouble {
     MemberLost,
     /// etcd loses two, and with them the quorum, for longer than the lease.
     QuorumLost,
+    /// The leader loses etcd, and only that, until another one has acted.
+    Partitioned,
 }
 
 impl Trouble {
-    const ALL: [Self; 5] =
-        [Self::Killed, Self::Stopped, Self::Told, Self::MemberLost, Self::QuorumLost];
-
     /// Those of the process alone, whatever the engine.
     const OWN: [Self; 3] = [Self::Killed, Self::Stopped, Self::Told];
+
+    const OF_ETCD: [Self; 2] = [Self::MemberLost, Self::QuorumLost];
 }
 
 impl Machines {
@@ -159,6 +167,7 @@ impl Machines {
                 took
             }
             (Trouble::QuorumLost, Some(etcd)) => self.loses_the_quorum(round, etcd),
+            (Trouble::Partitioned, _) => self.is_cut_off(leader),
             (Trouble::MemberLost | Trouble::QuorumLost, None) => unreachable!("{trouble:?}"),
         }
     }
@@ -175,6 +184,34 @@ impl Machines {
         etcd.is_healthy();
         let took = self.acts();
         self.are_ready();
+        took
+    }
+
+    fn is_cut_off(&mut self, leader: usize) -> Duration {
+        let mut daemon = self.daemons[leader].take().unwrap();
+        let network = self.network.as_ref().unwrap();
+        network.cut(leader);
+        let (_, took) = self.leader(Some(leader));
+        assert_eq!(daemon.get("/readyz").0, 503);
+        // By the way on which this is asked it reaches the API, so nothing but the ledger holds it.
+        let calls = |daemon: &Daemon| {
+            let (_, metrics) = daemon.get("/metrics");
+            let call = |line: &&str| {
+                line.starts_with("evenkeel_api_requests_total") && !line.contains("never_left")
+            };
+            metrics.lines().filter(call).collect::<Vec<_>>().join("\n")
+        };
+        let at_rest = || (daemon.view()["accounts"][0]["inFlight"] == 0).then_some(());
+        wait("the calls under way", at_rest);
+        let before = calls(&daemon);
+        let posts = self.world.posts().len();
+        self.disturb();
+        wait("the other one to act", || (self.world.posts().len() > posts).then_some(()));
+        assert_eq!(calls(&daemon), before, "sent without a right to");
+        network.mend(leader);
+        assert_eq!(daemon.process.ended(), Some(3), "{}", daemon.process.output());
+        assert!(daemon.process.output().contains("another process leads"));
+        self.restart(leader);
         took
     }
 
@@ -223,15 +260,17 @@ fn spread(times: &mut [Duration]) -> Option<[Duration; 3]> {
 
 #[test]
 fn whatever_becomes_of_the_leader_another_goes_on_within_the_budget() {
-    let mut etcd = Cluster::new(3);
-    let machines = Machines::new(3, in_etcd(&etcd));
-    another_goes_on(machines, Some(&mut etcd), || ());
+    Network::within(3, |network| {
+        let mut etcd = Cluster::new(3);
+        let machines = Machines::new(3, network, in_etcd(&etcd));
+        another_goes_on(machines, Some(&mut etcd), || ());
+    });
 }
 
 #[test]
 fn in_the_stand_in_of_kubernetes_another_goes_on_as_well() {
     let api = Api::new("a token");
-    another_goes_on(Machines::new(3, |scratch| in_stand_in(&api, scratch)), None, || ());
+    another_goes_on(Machines::new(3, None, |scratch| in_stand_in(&api, scratch)), None, || ());
     let lease = api.object("leases", "evenkeel");
     let changes = lease["spec"]["leaseTransitions"].as_u64().unwrap();
     assert!(changes >= u64::try_from(rounds(Trouble::OWN.len())).unwrap(), "{lease}");
@@ -242,14 +281,16 @@ fn in_the_stand_in_of_kubernetes_another_goes_on_as_well() {
 #[expect(clippy::print_stderr, reason = "it is what people look at")]
 fn in_kubernetes_another_goes_on_as_well() {
     let Some(namespace) = Namespace::new() else { return };
-    let machines = Machines::new(3, |scratch| namespace.ledger(scratch));
+    let machines = Machines::new(3, None, |scratch| namespace.ledger(scratch));
     another_goes_on(machines, None, || namespace.apply_again());
     eprint!("{}", namespace.kubectl(&["get", "lease,configmap"]));
 }
 
 #[expect(clippy::print_stderr, reason = "how long it took is what people want to know of it")]
 fn another_goes_on(mut machines: Machines, mut etcd: Option<&mut Cluster>, meanwhile: impl Fn()) {
-    let kinds = if etcd.is_some() { &Trouble::ALL[..] } else { &Trouble::OWN[..] };
+    let mut kinds = Trouble::OWN.to_vec();
+    kinds.extend(etcd.iter().flat_map(|_| Trouble::OF_ETCD));
+    kinds.extend(machines.network.iter().map(|_| Trouble::Partitioned));
     machines.converge();
     let mut took: Vec<(Trouble, Duration)> = Vec::new();
     for round in 0..rounds(kinds.len()) {
@@ -260,12 +301,12 @@ fn another_goes_on(mut machines: Machines, mut etcd: Option<&mut Cluster>, meanw
         machines.world.assert_within_budget();
     }
     for trouble in kinds {
-        let of = took.iter().filter(|(one, _)| one == trouble).map(|(_, time)| *time);
+        let of = took.iter().filter(|(one, _)| *one == trouble).map(|(_, time)| *time);
         let mut times: Vec<_> = of.collect();
         let spread = spread(&mut times);
         eprintln!("{trouble:?}: {} times, least, middle and most {spread:?}", times.len());
         // Until the lease is over; the rest is for a machine that is busy with other tests.
-        if [Trouble::Killed, Trouble::Stopped].contains(trouble) {
+        if [Trouble::Killed, Trouble::Stopped, Trouble::Partitioned].contains(&trouble) {
             assert!(times.iter().all(|time| *time < LEASE * 2), "{times:?}");
         }
     }
@@ -291,7 +332,7 @@ fn another_goes_on(mut machines: Machines, mut etcd: Option<&mut Cluster>, meanw
 #[test]
 fn followers_are_ready_and_show_the_leaders_facts() {
     let etcd = Cluster::new(3);
-    let machines = Machines::new(2, in_etcd(&etcd));
+    let machines = Machines::new(2, None, in_etcd(&etcd));
     let (leader, _) = machines.leader(None);
     let follower = 1 - leader;
     machines.daemon(leader).converges(IDS.len());
@@ -318,7 +359,7 @@ fn followers_are_ready_and_show_the_leaders_facts() {
 #[test]
 fn etcd_may_lose_a_member_and_without_a_quorum_nothing_is_sent() {
     let mut etcd = Cluster::new(3);
-    let mut machines = Machines::new(2, in_etcd(&etcd));
+    let mut machines = Machines::new(2, None, in_etcd(&etcd));
     machines.converge();
     etcd.kill(0);
     machines.disturb();
@@ -347,7 +388,7 @@ fn etcd_may_lose_a_member_and_without_a_quorum_nothing_is_sent() {
 #[test]
 fn once_does_not_depose_a_daemon() {
     let etcd = Cluster::new(3);
-    let machines = Machines::new(1, in_etcd(&etcd));
+    let machines = Machines::new(1, None, in_etcd(&etcd));
     machines.converge();
     let mut command = machines.world.command(&["once", "--timeout", "5s"]);
     command.env("EVENKEEL_STATE_DIR", machines.world.scratch.path("state-once"));

@@ -21,6 +21,7 @@ mod harness;
 mod kubernetes;
 mod mass_stop;
 mod misbehaviour;
+mod network;
 mod pauses;
 mod rogue;
 mod secrets;
