@@ -120,6 +120,7 @@ fn it_can_be_put_away_and_taken_up_again() {
     pty.until("the terminal given back", |screen| {
         !screen.alternate_screen() && !screen.hide_cursor()
     });
+    pty.sleeps();
     pty.signal(Signal::CONT);
     pty.until("the other screen", Screen::alternate_screen);
     pty.shows("2 of 6 in sync");
