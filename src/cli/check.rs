@@ -13,21 +13,27 @@ use super::word;
 use crate::config::{Settings, exposure};
 use crate::keel::deployment::AccountId;
 use crate::keel::finding;
+use crate::keel::message::counted;
 use crate::keel::notice::chain;
 use crate::keel::policy::{Limits, Policy};
+use crate::keel::time::Wall;
 use crate::manifest;
 use crate::web::Rules;
 
 /// Validate the configuration and the desired file, without network
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples: evenkeel check desired.yaml\n          \
-    evenkeel check teams/\n\n\
+    evenkeel check teams/\n          \
+    evenkeel check desired.yaml --from 2026-12-20        will it do over the holidays?\n\n\
     With FILE, only these desired files are validated, together, and no configuration is needed.\n\
     Exit code: 0 valid, 1 invalid, 2 a file could not be read.")]
 pub struct CheckArgs {
     /// A desired file, a directory of them, or a pattern such as 'teams/*.yaml'
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// As of when: a time with an offset, or a date for its midnight UTC [default: now]
+    #[arg(long, value_name = "T", value_parser = desired::instant)]
+    pub from: Option<Wall>,
     /// Settings that stand over the configuration file
     #[command(flatten)]
     pub settable: Settable,
@@ -52,11 +58,12 @@ struct Findings {
 /// When a file cannot be read.
 pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
     let mut findings = Findings::default();
+    let from = args.from.map_or_else(desired::now, Ok)?;
     match &*args.files {
         files @ [_, ..] => {
             let settings = desired::settings(global, &args.settable)?;
             let Policy { limits, .. } = desired::policy(settings.as_ref());
-            look(files, None, &limits, &mut findings)?;
+            look(files, None, &limits, from, &mut findings)?;
         }
         [] => match Settings::load(&global.overrides(&args.settable), &environment) {
             Ok(settings) => {
@@ -79,7 +86,7 @@ pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
                     }
                 }
                 let Policy { accounts, limits, .. } = &settings.policy;
-                look(&[settings.desired], Some(accounts), limits, &mut findings)?;
+                look(&[settings.desired], Some(accounts), limits, from, &mut findings)?;
             }
             Err(report) => findings.faults.push(report.to_string()),
         },
@@ -97,18 +104,18 @@ fn look(
     paths: &[PathBuf],
     accounts: Option<&[AccountId]>,
     limits: &Limits,
+    from: Wall,
     findings: &mut Findings,
 ) -> Result<(), Failure> {
     let desired::Files { count, taken } = desired::files(paths, accounts)?;
     findings.files = count;
-    let now = desired::now()?;
     for valid in &taken.fresh {
         findings.deployments += valid.manifest.intents.len();
         findings.warnings.extend(valid.warnings.iter().cloned());
-        findings.warnings.extend(manifest::expired(&valid.manifest, now));
+        findings.warnings.extend(manifest::expired(&valid.manifest, from));
     }
     if let (Some(manifest), true) = (&taken.manifest, taken.refused.is_empty()) {
-        findings.warnings.extend(finding::warnings(manifest, limits, now));
+        findings.warnings.extend(finding::warnings(manifest, limits, from));
     }
     findings.faults.extend(taken.refused.iter().map(|one| one.report.to_string()));
     Ok(())
@@ -132,5 +139,5 @@ fn show(findings: &Findings, format: Format) -> Result<Exit, Failure> {
         files => format!(" in {files} files"),
     };
     let valid = paint(style::GOOD, "valid");
-    output::line(&format!("{valid}; {} deployments{of}", findings.deployments))
+    output::line(&format!("{valid}; {}{of}", counted(findings.deployments, "deployment")))
 }

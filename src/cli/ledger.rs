@@ -16,6 +16,7 @@ use super::shared;
 use crate::clock::Clock;
 use crate::config::{self, Settings};
 use crate::keel::deployment::Action;
+use crate::keel::message::counted;
 use crate::keel::notice::chain;
 use crate::keel::policy::Policy;
 use crate::keel::time::Now;
@@ -343,7 +344,7 @@ impl Facts {
     fn text(&self) -> String {
         let Self { ledger, format, records, first, last, starts, stops, open, .. } = self;
         let (Some(ledger), Some(format)) = (ledger, format) else { return String::new() };
-        let mut text = format!("ledger {ledger}, format {format}: {records} records");
+        let mut text = format!("ledger {ledger}, format {format}: {}", counted(*records, "record"));
         if let (Some(first), Some(last)) = (first, last) {
             text.push_str(&format!(", {first} to {last}"));
         }
@@ -351,7 +352,10 @@ impl Facts {
             text.push_str(&format!(", the last of {at}"));
         }
         text.push_str(&format!(
-            "; {starts} starts, {stops} stops, {open} calls without an outcome"
+            "; {}, {}, {} without an outcome",
+            counted(*starts, "start"),
+            counted(*stops, "stop"),
+            counted(*open, "call"),
         ));
         text
     }

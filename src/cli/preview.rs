@@ -18,6 +18,7 @@ use crate::keel::calendar::{Calendar, zone};
 use crate::keel::deployment::{DeploymentId, Desired};
 use crate::keel::finding;
 use crate::keel::intent::{Intent, Manifest};
+use crate::keel::message::counted;
 use crate::keel::recurrence::{clock, day, local, zone_name};
 use crate::keel::time::Wall;
 use crate::keel::timeline::Change;
@@ -173,10 +174,7 @@ impl<'a> Coming<'a> {
         let mut table = Table::new(&COLUMNS);
         days.values().flatten().for_each(|row| table.add(row.clone()));
         let mut rows = table.show(width.map(|width| width.saturating_sub(2))).rows.into_iter();
-        let count = match self.changes.len() {
-            1 => "1 change".to_owned(),
-            count => format!("{count} changes"),
-        };
+        let count = counted(self.changes.len(), "change");
         let title = format!("{count} of the wanted state from {from} to {until}");
         let mut lines = vec![fold(&title, 2, width)];
         for ((_, heading), day) in &days {

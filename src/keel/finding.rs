@@ -149,7 +149,7 @@ impl Scene<'_> {
                 None => findings.push(finding),
             }
         }
-        findings.sort_by_key(|finding| finding.wanted.first());
+        findings.sort_by_key(Finding::place);
         findings
     }
 
@@ -175,7 +175,7 @@ impl Scene<'_> {
             }
         }
         findings.extend(self.alone(single.into_iter()));
-        findings.sort_by_key(|finding| finding.wanted.first());
+        findings.sort_by_key(Finding::place);
         findings
     }
 
@@ -233,6 +233,13 @@ fn schedule(rule: &Rule) -> Option<Arc<str>> {
 }
 
 impl Finding {
+    /// Where it stands among others: by the time of day, as what is said of a week must not change
+    /// its order from one hour to the next.
+    fn place(&self) -> (Time, Wall) {
+        let first = self.wanted.first();
+        (local(&self.wanted.zone, first).time(), first)
+    }
+
     /// How much later than wanted the last is sent.
     fn delay(&self) -> Duration {
         let until = match &self.instead {
@@ -249,7 +256,7 @@ impl Finding {
             Instead::Late(_) | Instead::Never { .. } => None,
             Instead::Line { account, never, .. } => Some((account.clone(), never.len())),
         };
-        let time = |one: &Self| local(&one.wanted.zone, one.wanted.first()).time();
+        let time = |one: &Self| one.place().0;
         let what = |one: &Self| (one.deployments.len(), one.action, one.delay());
         (what(self), line(self), time(self)) == (what(other), line(other), time(other))
             && self.wanted.zone == other.wanted.zone

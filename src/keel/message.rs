@@ -218,3 +218,9 @@ fn stalled(member: &Member, context: Context<'_>) -> String {
         rounded(context.now.since(since))
     )
 }
+
+/// `1 start`, `2 starts`.
+pub fn counted(count: usize, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
+}

@@ -11,6 +11,7 @@ use crate::keel::call::{Call, CallId, Fate};
 use crate::keel::deployment::{AccountId, Action, DeploymentId, Desired, Status};
 use crate::keel::guard::{Release, way_out};
 use crate::keel::intent::Rule;
+use crate::keel::message::counted;
 use crate::keel::notice::Notice;
 use crate::keel::plan::Reason;
 use crate::keel::record::Cause;
@@ -86,7 +87,7 @@ const LIST: &str = "the list call works: one call shows the whole fleet";
 const NO_LIST: &str = "the list call does not work; each deployment is read by itself";
 
 fn manifest_accepted(revision: &str, deployments: usize, changed: usize, removed: usize) -> Line {
-    let names = plural(deployments, "deployment");
+    let names = counted(deployments, "deployment");
     let left = match removed {
         0 => String::new(),
         some => format!(", {some} no longer named and left alone"),
@@ -129,7 +130,7 @@ fn stops_held(change: &str, stops: usize, fleet: usize, since: Wall) -> Line {
         level: Level::WARN,
         message: format!(
             "change {change} is held: it would stop {stops} of {} at once; {}",
-            plural(fleet, "deployment"),
+            counted(fleet, "deployment"),
             way_out(change)
         ),
         fields: Fields {
@@ -142,7 +143,7 @@ fn stops_held(change: &str, stops: usize, fleet: usize, since: Wall) -> Line {
 }
 
 fn stops_released(change: &str, stops: usize, why: Release) -> Line {
-    let stops_held = plural(stops, "stop");
+    let stops_held = counted(stops, "stop");
     Line {
         level: Level::INFO,
         message: format!("change {change} is let go, {stops_held}: {}", why.as_str()),
@@ -210,7 +211,7 @@ fn slow_passage(deployment: &DeploymentId, status: &Status, since: Wall) -> Line
 }
 
 fn reversed(deployment: &DeploymentId, status: &Status, count: usize) -> Line {
-    let reversals = plural(count, "reversal");
+    let reversals = counted(count, "reversal");
     Line {
         level: Level::WARN,
         message: format!(
@@ -228,7 +229,7 @@ fn draining(in_flight: usize) -> Line {
     let message = match in_flight {
         0 => "stopping: no call is under way".to_owned(),
         some => {
-            format!("stopping: no new call is sent, {} under way", plural(some, "call"))
+            format!("stopping: no new call is sent, {} under way", counted(some, "call"))
         }
     };
     let fields = Fields { count: Some(in_flight as u64), ..Fields::default() };
@@ -389,10 +390,4 @@ pub(super) fn of(deployment: &DeploymentId) -> Fields {
 /// ` (was starting)`, or nothing.
 fn before(was: Option<&str>) -> String {
     was.map_or_else(String::new, |was| format!(" (was {was})"))
-}
-
-/// `1 call`, `2 calls`.
-fn plural(count: usize, what: &str) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{s}")
 }

@@ -74,7 +74,7 @@ fn what_was_spent_stays_spent_from_a_file_to_etcd_and_back() {
     world.console(ID, "stopped");
     daemon.becomes(ID, "WaitingForBudget");
     assert_eq!(daemon.terminate().0, Some(0));
-    assert!(moving.done(&["export", "spent.txt"]).contains("1 starts, 0 stops"));
+    assert!(moving.done(&["export", "spent.txt"]).contains("1 start, 0 stops"));
     assert!(moving.done(&["verify", "spent.txt"]).contains("0 calls without an outcome"));
 
     let endpoints = etcd.endpoints().join(", ");
@@ -98,7 +98,7 @@ fn what_was_spent_stays_spent_from_a_file_to_etcd_and_back() {
         .unwrap();
     std::io::Write::write_all(&mut child.stdin.take().unwrap(), &text).unwrap();
     assert!(child.wait().unwrap().success());
-    assert!(moving.done(&["verify", "--state-dir", "elsewhere"]).contains("1 starts"));
+    assert!(moving.done(&["verify", "--state-dir", "elsewhere"]).contains("1 start,"));
 
     // With the limit that the server has, the next start is sent: it was the ledger that held it.
     world.configure(LIMITS, LIMITS);

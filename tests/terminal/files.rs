@@ -47,7 +47,7 @@ fn diff() {
 
 #[test]
 fn check() {
-    insta::assert_snapshot!(narrow(&["check", "./desired.yaml"]));
+    insta::assert_snapshot!(narrow(&["check", "./desired.yaml", "--from", "2026-11-25"]));
 }
 
 #[test]

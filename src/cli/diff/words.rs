@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Comparison, Ruling, Verdict};
 use crate::keel::deployment::{Action, DeploymentId, Desired};
 use crate::keel::diff::{Edit, Kind, Move, amount};
+use crate::keel::message::counted;
 use crate::keel::recurrence::{clock, clock_beside, date, day, local, weekdays, zone_name};
 use crate::keel::schedule::Days;
 use crate::keel::time::Wall;
@@ -53,7 +54,7 @@ pub(super) fn headline(comparison: &Comparison) -> String {
 }
 
 pub(super) fn deployments(count: usize) -> String {
-    if count == 1 { "1 deployment".to_owned() } else { format!("{count} deployments") }
+    counted(count, "deployment")
 }
 
 /// Each difference of the entries: `state: running -> stopped`.
@@ -158,7 +159,7 @@ pub(super) fn saved(parts: i64) -> String {
 pub(super) fn totals(comparison: &Comparison) -> Option<String> {
     let Comparison { diff, days, .. } = comparison;
     let (before, after) = diff.running()?;
-    let days = if *days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+    let days = counted(*days as usize, "day");
     let mut text = format!("running {} -> {} in {days}", hour(before), hour(after));
     if let Some(cost) = diff.cost() {
         let saved = saved(diff.saved_per_week(cost));
