@@ -24,7 +24,7 @@ pub const NOTES_MAX: usize = 20_000;
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "k", rename_all = "snake_case")]
+#[serde(tag = "k", rename_all = "snake_case", try_from = "Line")]
 pub enum Note {
     /// Something else is wanted than before, or for another reason.
     Wanted {
@@ -53,6 +53,51 @@ pub enum Note {
         #[serde(rename = "d")]
         deployment: DeploymentId,
     },
+}
+
+/// A note as it is written, to be read in one go: a month of a fleet has many.
+#[derive(Deserialize)]
+struct Line {
+    #[serde(rename = "k")]
+    kind: Kind,
+    #[serde(rename = "d")]
+    deployment: DeploymentId,
+    /// A [`Desired`] or a [`Status`].
+    #[serde(rename = "s")]
+    state: Option<Status>,
+    #[serde(rename = "r")]
+    rule: Option<Rule>,
+    #[serde(rename = "x")]
+    suspended: Option<Arc<str>>,
+    #[serde(rename = "v")]
+    revision: Option<Arc<str>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Wanted,
+    Seen,
+    Left,
+}
+
+impl TryFrom<Line> for Note {
+    type Error = &'static str;
+
+    fn try_from(line: Line) -> Result<Self, Self::Error> {
+        let Line { kind, deployment, state, rule, suspended, revision } = line;
+        Ok(match kind {
+            Kind::Wanted => {
+                let desired =
+                    state.and_then(|state| state.settled()).ok_or("no state is wanted")?;
+                let rule = rule.ok_or("a state is wanted without a rule")?;
+                let revision = revision.ok_or("a state is wanted by no revision")?;
+                Self::Wanted { deployment, wish: Wish { desired, rule, suspended }, revision }
+            }
+            Kind::Seen => Self::Seen { deployment, status: state.ok_or("no status is seen")? },
+            Kind::Left => Self::Left { deployment },
+        })
+    }
 }
 
 impl Note {
@@ -255,15 +300,15 @@ impl Chronicle {
 
     /// The fewest records that add up to this.
     pub(super) fn snapshot(&self, out: &mut Vec<Record>) {
-        let mut told = Self::default();
+        let mut told: BTreeMap<&DeploymentId, Last> = BTreeMap::new();
         for (at, note) in &self.notes {
-            told.apply(*at, note);
+            told.entry(note.deployment()).or_default().take(at.wall, note);
             out.push(Record::Noted { at: *at, note: note.clone() });
         }
         // Last, because the notes before it are older than what it says.
-        for (deployment, last) in &self.last {
-            if told.last.get(deployment) != Some(last) {
-                let (deployment, last) = (deployment.clone(), last.clone());
+        for (deployment, last) in self.last.iter().map(|(id, last)| (id, &**last)) {
+            if told.get(deployment) != Some(last) {
+                let (deployment, last) = (deployment.clone(), Box::new(last.clone()));
                 out.push(Record::Carried(Carried::Last { deployment, last }));
             }
         }

@@ -125,7 +125,58 @@ pub enum Record {
     },
 }
 
+/// [`Record::Reserved`] by itself.
+#[derive(Deserialize)]
+struct Reserved {
+    at: Stamp,
+    id: CallId,
+    call: Call,
+    #[serde(default)]
+    cause: Option<Cause>,
+}
+
+/// [`Record::Settled`] by itself.
+#[derive(Deserialize)]
+struct Settled {
+    at: Stamp,
+    id: CallId,
+    fate: Fate,
+}
+
+/// [`Record::Noted`] by itself.
+#[derive(Deserialize)]
+struct Noted {
+    at: Stamp,
+    #[serde(rename = "n")]
+    note: Note,
+}
+
 impl Record {
+    /// Reads the JSON of a record. Of one that bears its tag inside, serde sets everything aside
+    /// until it has met the tag; what most lines of a ledger are is read without that detour.
+    ///
+    /// # Errors
+    /// When it is no record that this version knows.
+    pub fn read(json: &[u8]) -> serde_json::Result<Self> {
+        let is = |tag: &str| {
+            let rest =
+                json.strip_prefix(b"{\"t\":\"").and_then(|rest| rest.strip_prefix(tag.as_bytes()));
+            rest.is_some_and(|rest| rest.starts_with(b"\""))
+        };
+        Ok(if is("reserved") {
+            let Reserved { at, id, call, cause } = serde_json::from_slice(json)?;
+            Self::Reserved { at, id, call, cause }
+        } else if is("settled") {
+            let Settled { at, id, fate } = serde_json::from_slice(json)?;
+            Self::Settled { at, id, fate }
+        } else if is("noted") {
+            let Noted { at, note } = serde_json::from_slice(json)?;
+            Self::Noted { at, note }
+        } else {
+            serde_json::from_slice(json)?
+        })
+    }
+
     /// Whether forgetting it could let a call out that it holds back, or bring back a hold that the
     /// desired file, which is kept after it, no longer speaks of.
     pub fn holds_back(&self) -> bool {

@@ -78,19 +78,23 @@ impl Temporary {
 /// The temporary wishes about one deployment: one of a kind at most.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
-    over: Option<Temporary>,
-    suspend: Option<Temporary>,
+    over: Option<Box<Temporary>>,
+    suspend: Option<Box<Temporary>>,
 }
 
 impl Wishes {
     /// Those in force at `wall`.
     pub fn at(&self, wall: Wall) -> impl Iterator<Item = &Temporary> {
-        [&self.over, &self.suspend].into_iter().flatten().filter(move |wish| wish.holds(wall))
+        self.iter().filter(move |wish| wish.holds(wall))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Temporary> {
+        [&self.over, &self.suspend].into_iter().flatten().map(Box::as_ref)
     }
 
     /// The suspension in force at `wall`.
     pub fn suspension(&self, wall: Wall) -> Option<&Temporary> {
-        self.suspend.as_ref().filter(|wish| wish.holds(wall))
+        self.suspend.as_deref().filter(|wish| wish.holds(wall))
     }
 
     /// The override in force at `wall`: the state, until when, and the rule that it is.
@@ -107,8 +111,8 @@ impl Wishes {
 
     fn make(&mut self, wish: Temporary) {
         match wish.want {
-            Want::Override(_) => self.over = Some(wish),
-            Want::Suspend => self.suspend = Some(wish),
+            Want::Override(_) => self.over = Some(Box::new(wish)),
+            Want::Suspend => self.suspend = Some(Box::new(wish)),
         }
     }
 
@@ -134,7 +138,7 @@ impl Wishes {
             let (deployment, wish) = (deployment.clone(), wish.clone());
             Record::Wish(Wished::Made { deployment, wish })
         };
-        [&self.over, &self.suspend].into_iter().flatten().filter(holds).map(made)
+        self.iter().filter(holds).map(made)
     }
 }
 

@@ -175,7 +175,7 @@ impl Header {
             else {
                 return self.bad(text, offset, sequence, number);
             };
-            match serde_json::from_slice(json) {
+            match Record::read(json) {
                 Ok(record) => each(record),
                 Err(error) => {
                     let what =
