@@ -15,7 +15,7 @@ use evenkeel::keel::time::{Mono, Wall};
 use evenkeel::keel::view::View;
 use evenkeel::metrics::{FAMILIES, Format, Kind, Metrics, PROCESS_FAMILIES, families_table};
 use evenkeel::notification;
-use view_fixture::{bare, view};
+use view_fixture::{bare, figures, view};
 
 const NOW: Mono = Mono::from_millis(3_600_000);
 
@@ -90,6 +90,15 @@ fn counted() -> Metrics {
     metrics
 }
 
+/// The exposition of a view and its deployments.
+fn encode(metrics: &Metrics, view: &View, now: Mono, format: Format) -> String {
+    metrics.encode(view, &figures(view), now, format).unwrap()
+}
+
+fn text(metrics: &Metrics, view: &View, now: Mono) -> String {
+    encode(metrics, view, now, Format::Text)
+}
+
 /// The exposition without the figures of the process, which differ from run to run.
 fn ours(text: &str) -> String {
     let of_process = |line: &&str| !line.contains(" process_") && !line.starts_with("process_");
@@ -98,12 +107,12 @@ fn ours(text: &str) -> String {
 
 #[test]
 fn the_exposition_of_a_fleet() {
-    insta::assert_snapshot!(ours(&counted().encode(&view(), NOW, Format::Text).unwrap()));
+    insta::assert_snapshot!(ours(&text(&counted(), &view(), NOW)));
 }
 
 #[test]
 fn the_exposition_of_nothing_yet() {
-    insta::assert_snapshot!(ours(&metrics().encode(&bare(), NOW, Format::Text).unwrap()));
+    insta::assert_snapshot!(ours(&text(&metrics(), &bare(), NOW)));
 }
 
 #[test]
@@ -112,7 +121,7 @@ fn what_left_the_file_leaves_the_metrics_and_begins_anew() {
     let whole = view();
     let accepted =
         "evenkeel_actions_total{deployment=\"b2\",action=\"start\",outcome=\"accepted\"}";
-    let encode = |view: &View| metrics.encode(view, NOW, Format::Text).unwrap();
+    let encode = |view: &View| text(&metrics, view, NOW);
     assert!(encode(&whole).contains(&format!("{accepted} 1\n")));
     let mut less = whole.clone();
     less.deployments.retain(|one| one.id.as_str() != "b2");
@@ -126,7 +135,7 @@ fn the_time_in_a_status_goes_on_from_scrape_to_scrape() {
     let metrics = metrics();
     metrics.count(&status("b2", None, "stopped", 10));
     let seconds = |now: i64| {
-        let text = metrics.encode(&view(), Mono::from_millis(now * 1000), Format::Text).unwrap();
+        let text = text(&metrics, &view(), Mono::from_millis(now * 1000));
         let name = "evenkeel_deployment_state_seconds_total{deployment=\"b2\",status=\"";
         let series = text.lines().filter_map(|line| line.strip_prefix(name));
         series.map(str::to_owned).collect::<Vec<_>>()
@@ -143,7 +152,7 @@ fn the_time_in_a_status_goes_on_from_scrape_to_scrape() {
 fn each_outcome_of_a_message_begins_at_zero() {
     let metrics = metrics();
     metrics.notifications_waiting("chat", 1);
-    let text = metrics.encode(&bare(), NOW, Format::Text).unwrap();
+    let text = text(&metrics, &bare(), NOW);
     for fate in notification::Fate::ALL {
         let name = "evenkeel_notifications_total{receiver=\"chat\",outcome=";
         let series = format!("{name}\"{}\"}} 0\n", fate.as_str());
@@ -158,7 +167,7 @@ fn a_configuration_that_is_refused_shows_beside_a_good_desired_file() {
     view.file.fault = None;
     let says = |value: u8| {
         let line = format!("\nevenkeel_config_last_reload_successful {value}\n");
-        metrics.encode(&view, NOW, Format::Text).unwrap().contains(&line)
+        text(&metrics, &view, NOW).contains(&line)
     };
     assert!(says(1));
     metrics.configuration_reloaded(false);
@@ -175,7 +184,7 @@ fn a_configuration_that_is_refused_shows_beside_a_good_desired_file() {
 #[test]
 fn both_expositions_are_valid() {
     for view in [view(), bare()] {
-        let text = counted().encode(&view, NOW, Format::Text).unwrap();
+        let text = text(&counted(), &view, NOW);
         let families = validate(&text).unwrap_or_else(|fault| panic!("{fault}\n{text}"));
         for family in FAMILIES {
             assert_eq!(families.get(family.name), Some(&family.kind.to_string()));
@@ -346,4 +355,15 @@ fn quoted(text: &str) -> Option<(String, &str)> {
         }
     }
     None
+}
+
+/// Where several daemons share a ledger, a sum over all of them counts each deployment once.
+#[test]
+fn who_stands_by_says_nothing_of_deployments() {
+    let follower = View { leader: false, ..view() };
+    let exposition = text(&counted(), &follower, NOW);
+    let labelled = |label: &str| exposition.lines().find(|line| line.contains(label));
+    assert_eq!((labelled("{deployment="), labelled("{account=")), (None, None));
+    assert!(exposition.contains("\nevenkeel_leader 0\n"));
+    assert!(exposition.contains("\nevenkeel_deployments 6\n"));
 }

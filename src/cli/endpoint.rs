@@ -158,12 +158,12 @@ async fn listen_at(
 
 /// How a view becomes the text of `/metrics`.
 pub fn exposition(metrics: Arc<Metrics>, clock: Clock) -> http::Exposition {
-    Box::new(move |view, format| {
+    Box::new(move |view, figures, format| {
         let format = match format {
             http::Format::Text => metrics::Format::Text,
             http::Format::OpenMetrics => metrics::Format::OpenMetrics,
         };
-        let text = metrics.encode(view, clock.now().mono, format);
+        let text = metrics.encode(view, figures, clock.now().mono, format);
         text.map_err(|error| error.to_string())
     })
 }

@@ -22,6 +22,9 @@ pub fn show(keel: &Reconciler, query: Query, now: Now) -> Option<(Errand, onesho
         Query::Deployments(after, reply) => {
             let _ = reply.send(keel.deployments(after.as_ref(), ROWS_MAX, now));
         }
+        Query::Figures(after, reply) => {
+            let _ = reply.send(keel.figures(after.as_ref(), ROWS_MAX, now));
+        }
         Query::Deployment(id, reply) => {
             let _ = reply.send(keel.deployment(&id, now));
         }

@@ -4,6 +4,7 @@ use tokio::sync::oneshot;
 
 use super::{Query, State};
 use crate::keel::deployment::DeploymentId;
+use crate::keel::figures::Figures;
 use crate::keel::view::{DeploymentView, PastView, View};
 
 /// The controller did not answer.
@@ -13,13 +14,30 @@ impl State {
     /// Everything: what is common to all first, then the deployments, some at a time.
     pub(super) async fn view(&self) -> Result<View, Silent> {
         let mut view = self.outline().await?;
+        let last = |known: &DeploymentView| known.id.clone();
+        view.deployments = self.each(Query::Deployments, last).await?;
+        Ok(view)
+    }
+
+    /// The deployments in figures.
+    pub(super) async fn figures(&self) -> Result<Vec<Figures>, Silent> {
+        self.each(Query::Figures, |known| known.id.clone()).await
+    }
+
+    /// Asks for all that there is, some at a time: the first, and then those behind the `last`.
+    async fn each<T>(
+        &self,
+        query: impl Fn(Option<DeploymentId>, oneshot::Sender<Vec<T>>) -> Query,
+        last: impl Fn(&T) -> DeploymentId,
+    ) -> Result<Vec<T>, Silent> {
+        let mut all = Vec::new();
         loop {
-            let after = view.deployments.last().map(|last| last.id.clone());
-            let more = self.ask(|reply| Query::Deployments(after, reply)).await?;
+            let after = all.last().map(&last);
+            let more = self.ask(|reply| query(after, reply)).await?;
             if more.is_empty() {
-                return Ok(view);
+                return Ok(all);
             }
-            view.deployments.extend(more);
+            all.extend(more);
         }
     }
 

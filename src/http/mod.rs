@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::keel::deployment::DeploymentId;
+use crate::keel::figures::Figures;
 use crate::keel::overview::Overview;
 use crate::keel::reckoning::Link;
 use crate::keel::story::{Entry, Timelines};
@@ -49,6 +50,8 @@ pub enum Query {
     /// Deployments by id, the first or those behind one: some at a time, so that a large fleet
     /// does not keep the loop from its work. None when there are no more.
     Deployments(Option<DeploymentId>, oneshot::Sender<Vec<DeploymentView>>),
+    /// The same in figures.
+    Figures(Option<DeploymentId>, oneshot::Sender<Vec<Figures>>),
     /// One deployment.
     Deployment(DeploymentId, oneshot::Sender<Option<DeploymentView>>),
     /// The starts and stops that are remembered, in any order.
@@ -103,8 +106,9 @@ pub struct State {
     pub exposition: Exposition,
 }
 
-/// Makes the text of `/metrics` from a view.
-pub type Exposition = Box<dyn Fn(&View, Format) -> Result<String, String> + Send + Sync>;
+/// Makes the text of `/metrics` from a view, and the deployments in figures.
+pub type Exposition =
+    Box<dyn Fn(&View, &[Figures], Format) -> Result<String, String> + Send + Sync>;
 
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -276,7 +280,7 @@ async fn reply(state: &State, target: &Target<'_>, query: Option<&str>, format: 
         Target::Description => Ok(Reply::written(openapi::DOCUMENT)),
         Target::Healthz => Ok(healthz(state)),
         Target::Readyz => state.outline().await.map(|view| readyz(&view)),
-        Target::Metrics => state.view().await.map(|view| metrics(state, &view, format)),
+        Target::Metrics => metrics(state, format).await,
         Target::Page => page::fleet(state, query).await,
         Target::DeploymentPage(id) => page::deployment(state, id).await,
         Target::Deployments => state.view().await.map(|view| Reply::json(&view)),
@@ -323,11 +327,12 @@ fn readyz(view: &View) -> Reply {
     Reply::text(StatusCode::SERVICE_UNAVAILABLE, &missing.join("\n"))
 }
 
-fn metrics(state: &State, view: &View, format: Format) -> Reply {
-    match (state.exposition)(view, format) {
+async fn metrics(state: &State, format: Format) -> Result<Reply, Silent> {
+    let (outline, figures) = (state.outline().await?, state.figures().await?);
+    Ok(match (state.exposition)(&outline, &figures, format) {
         Ok(text) => Reply::metrics(text, format),
         Err(fault) => Reply::text(StatusCode::INTERNAL_SERVER_ERROR, &fault),
-    }
+    })
 }
 
 async fn deployment(state: &State, id: &str) -> Result<Reply, Silent> {

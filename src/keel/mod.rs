@@ -12,6 +12,7 @@ pub mod decision;
 pub mod deployment;
 mod desk;
 pub mod diff;
+pub mod figures;
 pub mod finding;
 mod fleet;
 pub mod forecast;

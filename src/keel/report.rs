@@ -48,17 +48,24 @@ impl Reconciler {
         most: usize,
         now: Now,
     ) -> Vec<DeploymentView> {
+        self.page(after, most, now, |member, line| self.deployment_view(member, line, now))
+    }
+
+    /// `show`s some deployments by id, each with its place in a line.
+    pub(super) fn page<T>(
+        &self,
+        after: Option<&DeploymentId>,
+        most: usize,
+        now: Now,
+        show: impl Fn(&Member, Option<Standing>) -> T,
+    ) -> Vec<T> {
         let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
         let range = self.members.range::<DeploymentId, _>((begin, Bound::Unbounded));
         let members: Vec<&Member> = range.take(most).map(|(_, member)| &**member).collect();
         let Some(last) = members.last().map(|last| &last.id) else { return Vec::new() };
         let end = Bound::Included(last);
         let standings = self.standings(|id| (begin, end).contains(id), now);
-        let view = |one: &Member| {
-            let line = standings.get(&one.id).copied();
-            self.deployment_view(one, line, now)
-        };
-        members.into_iter().map(view).collect()
+        members.into_iter().map(|one| show(one, standings.get(&one.id).copied())).collect()
     }
 
     /// The deployment of this id.

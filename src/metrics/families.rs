@@ -76,7 +76,8 @@ macro_rules! families {
 families! {
     /// 1, for the version that runs.
     BUILD_INFO = Gauge "evenkeel_build_info" ["version"];
-    /// 1 while this process is the one that acts, 0 while it stands by.
+    /// 1 while this process is the one that acts, 0 while it stands by and says nothing of single
+    /// accounts and deployments.
     LEADER = Gauge "evenkeel_leader" [];
     /// 1 while the ledger can be written; at 0 no call is sent.
     LEDGER_WRITABLE = Gauge "evenkeel_ledger_writable" [];

@@ -19,13 +19,14 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Registr
 
 use crate::keel::call::{Call, Fate, Method};
 use crate::keel::deployment::{Action, DeploymentId};
+use crate::keel::figures::Figures;
 use crate::keel::notice::Notice;
 use crate::keel::time::{Mono, Wall};
 use crate::keel::view::View;
 
 use families::{
-    ACTIONS, API_DURATION, API_REQUESTS, BUILD_INFO, CLOCK_STEPS, DESIRED_FILE_VALID, REVERSALS,
-    STATE_SECONDS, UNEXPECTED_429,
+    ACTIONS, API_DURATION, API_REQUESTS, BUILD_INFO, CLOCK_STEPS, DEPLOYMENTS, DESIRED_FILE_VALID,
+    REVERSALS, STATE_SECONDS, UNEXPECTED_429,
 };
 pub use families::{FAMILIES, Family, Kind, PROCESS_FAMILIES, families_table};
 use meter::Meter;
@@ -237,47 +238,56 @@ impl Metrics {
         }
     }
 
-    /// The exposition of `view`, as of `now`, and of all counters, in `format`.
+    /// The exposition of `view`, of the `fleet` by id, as of `now`, and of all counters, in
+    /// `format`. The view's own deployments are not looked at.
     ///
     /// # Errors
     /// When a counter cannot be written, which the tests of this crate rule out.
     pub fn encode(
         &self,
         view: &View,
+        fleet: &[Figures],
         now: Mono,
         format: Format,
     ) -> Result<String, prometheus::Error> {
         /// Of the forty at most that a deployment can have, counted generously.
         const SAMPLES_PER_DEPLOYMENT: usize = 25;
         let counters = gathered::encode(&self.registry.gather(), format, self.created)?;
-        let samples = view.deployments.len() * SAMPLES_PER_DEPLOYMENT;
+        let samples = fleet.len() * SAMPLES_PER_DEPLOYMENT;
         let mut text = Text::after(counters, format, samples);
         text.family(&BUILD_INFO).add([&self.version], 1);
         let configured = [&self.configuration, &self.web_configuration];
         let configured = configured.iter().all(|accepted| accepted.load(Ordering::Relaxed));
         shown::process(&mut text, view, configured);
+        text.family(&DEPLOYMENTS).add([], fleet.len());
         let mut samples = text.family(&DESIRED_FILE_VALID);
         for (name, valid) in &*self.files() {
             samples.add([name], u8::from(*valid));
         }
-        shown::accounts(&mut text, &view.accounts);
-        shown::deployments(&mut text, &view.deployments);
-        shown::lines(&mut text, &view.deployments);
-        shown::schedules(&mut text, &view.deployments);
-        shown::budgets(&mut text, &view.deployments);
-        self.tallies(&mut text, view, now);
+        // Who stands by would say what the leader says, later; whoever sums would count it twice.
+        let leads = (&*view.accounts, fleet);
+        let (accounts, fleet) = if view.leader { leads } else { Default::default() };
+        shown::accounts(&mut text, accounts);
+        shown::deployments(&mut text, fleet);
+        shown::lines(&mut text, fleet);
+        shown::schedules(&mut text, fleet);
+        shown::budgets(&mut text, fleet);
+        self.tallies(&mut text, fleet, now);
         self.word.write(&mut text, self.created);
         Ok(text.into_string())
     }
 
-    /// Writes what was counted for the deployments of `view`, and forgets what was counted for
-    /// others.
-    fn tallies(&self, text: &mut Text, view: &View, now: Mono) {
+    /// Writes what was counted for these deployments, and forgets what was counted for others.
+    fn tallies(&self, text: &mut Text, present: &[Figures], now: Mono) {
         let mut fleet = self.fleet();
-        fleet.retain(|id, _| view.deployment(id.as_str()).is_some());
-        for deployment in &view.deployments {
-            if !fleet.contains_key(&deployment.id) {
-                fleet.insert(deployment.id.clone(), Box::new(Tally::since(self.now())));
+        let mut known = present.iter().peekable();
+        fleet.retain(|id, _| {
+            while known.next_if(|one| one.id < *id).is_some() {}
+            known.peek().is_some_and(|one| one.id == *id)
+        });
+        if fleet.len() < present.len() {
+            for one in present {
+                self.tally(&mut fleet, &one.id);
             }
         }
         let mut samples = text.family(&ACTIONS);

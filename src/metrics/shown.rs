@@ -4,15 +4,16 @@ use super::UNKNOWN;
 use super::families::{
     ACCOUNT_BUDGET, ACCOUNT_IN_FLIGHT, ACCOUNT_UNAUTHORIZED, ACCOUNT_WIDENED, BUDGET_REMAINING,
     BUDGET_RESET, DEPLOYMENT_CONDITION, DEPLOYMENT_IN_SYNC, DEPLOYMENT_INFO, DEPLOYMENT_STATUS,
-    DEPLOYMENTS, DESIRED_RUNNING, GUARD_HELD_STOPS, LAST_OBSERVED, LATE, LEADER, LEDGER_WRITABLE,
+    DESIRED_RUNNING, GUARD_HELD_STOPS, LAST_OBSERVED, LATE, LEADER, LEDGER_WRITABLE,
     NEXT_TRANSITION, QUEUE_ETA, QUEUE_POSITION, RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, START_LEAD,
     WISH_ACTIVE,
 };
 use super::text::Text;
 use crate::keel::call::Method;
 use crate::keel::deployment::{Desired, Status};
+use crate::keel::figures::Figures;
 use crate::keel::plan::Reason;
-use crate::keel::view::{AccountView, DeploymentView, View};
+use crate::keel::view::{AccountView, View};
 
 pub(super) fn process(text: &mut Text, view: &View, configuration: bool) {
     let accepted = configuration && view.file.revision.is_some() && view.file.fault.is_none();
@@ -23,7 +24,6 @@ pub(super) fn process(text: &mut Text, view: &View, configuration: bool) {
     text.family(&RELOAD_SUCCESS_TIME).add([], when);
     let held = view.guard.as_ref().map_or(0, |guard| guard.count);
     text.family(&GUARD_HELD_STOPS).add([], held);
-    text.family(&DEPLOYMENTS).add([], view.deployments.len());
 }
 
 pub(super) fn accounts(text: &mut Text, accounts: &[AccountView]) {
@@ -50,18 +50,18 @@ pub(super) fn accounts(text: &mut Text, accounts: &[AccountView]) {
     }
 }
 
-pub(super) fn deployments(text: &mut Text, deployments: &[DeploymentView]) {
+pub(super) fn deployments(text: &mut Text, fleet: &[Figures]) {
     let mut samples = text.family(&DEPLOYMENT_INFO);
-    for one in deployments {
+    for one in fleet {
         samples.add([one.id.as_str(), one.account.as_str()], 1);
     }
     let mut samples = text.family(&DESIRED_RUNNING);
-    for one in deployments {
-        samples.add([one.id.as_str()], u8::from(one.desired.state == Desired::Running));
+    for one in fleet {
+        samples.add([one.id.as_str()], u8::from(one.desired == Desired::Running));
     }
     let mut samples = text.family(&DEPLOYMENT_STATUS);
-    for one in deployments {
-        let seen = one.observed.as_ref().map(|observed| &*observed.status);
+    for one in fleet {
+        let seen = one.observed.as_ref().map(|(status, _)| status.as_str());
         for status in Status::KNOWN {
             samples.add([one.id.as_str(), status], u8::from(seen == Some(status)));
         }
@@ -69,68 +69,70 @@ pub(super) fn deployments(text: &mut Text, deployments: &[DeploymentView]) {
         samples.add([one.id.as_str(), UNKNOWN], u8::from(unknown));
     }
     let mut samples = text.family(&DEPLOYMENT_IN_SYNC);
-    for one in deployments {
-        samples.add([one.id.as_str()], u8::from(one.synced.reason == Reason::InSync));
+    for one in fleet {
+        samples.add([one.id.as_str()], u8::from(one.reason == Reason::InSync));
     }
     let mut samples = text.family(&LAST_OBSERVED);
-    for one in deployments {
-        let when = one.observed.as_ref().map_or(0.0, |observed| observed.at.0.seconds());
+    for one in fleet {
+        let when = one.observed.as_ref().map_or(0.0, |(_, at)| at.seconds());
         samples.add([one.id.as_str()], when);
     }
     let mut samples = text.family(&DEPLOYMENT_CONDITION);
-    for one in deployments {
-        samples.add([one.id.as_str(), one.synced.reason.as_str()], 1);
+    for one in fleet {
+        samples.add([one.id.as_str(), one.reason.as_str()], 1);
     }
 }
 
-pub(super) fn lines(text: &mut Text, deployments: &[DeploymentView]) {
-    let waiting = || deployments.iter().filter_map(|one| Some((&one.id, one.queue.as_ref()?)));
+pub(super) fn lines(text: &mut Text, fleet: &[Figures]) {
+    let waiting = || fleet.iter().filter_map(|one| Some((&one.id, one.queue?)));
     let mut samples = text.family(&QUEUE_POSITION);
-    for (id, queue) in waiting() {
-        samples.add([id.as_str()], queue.position);
+    for (id, (position, _)) in waiting() {
+        samples.add([id.as_str()], position);
     }
     let mut samples = text.family(&QUEUE_ETA);
-    for (id, queue) in waiting() {
-        if let Some(eta) = queue.eta {
-            samples.add([id.as_str()], eta.0.seconds());
+    for (id, (_, eta)) in waiting() {
+        if let Some(eta) = eta {
+            samples.add([id.as_str()], eta.seconds());
         }
     }
 }
 
-pub(super) fn schedules(text: &mut Text, deployments: &[DeploymentView]) {
+pub(super) fn schedules(text: &mut Text, fleet: &[Figures]) {
     let mut samples = text.family(&NEXT_TRANSITION);
-    for one in deployments {
-        if let Some(until) = one.desired.until {
-            samples.add([one.id.as_str()], until.0.seconds());
+    for one in fleet {
+        if let Some(until) = one.until {
+            samples.add([one.id.as_str()], until.seconds());
         }
     }
-    let ready = || deployments.iter().filter_map(|one| Some((&one.id, one.ready.as_ref()?)));
+    let ready = || fleet.iter().filter_map(|one| Some((&one.id, one.ready?)));
     let mut samples = text.family(&START_LEAD);
-    for (id, ready) in ready() {
-        samples.add([id.as_str()], ready.lead_seconds);
+    for (id, (lead, _)) in ready() {
+        samples.add([id.as_str()], lead);
     }
     let mut samples = text.family(&LATE);
-    for (id, ready) in ready() {
-        samples.add([id.as_str()], u8::from(ready.late.is_some()));
+    for (id, (_, late)) in ready() {
+        samples.add([id.as_str()], u8::from(late));
     }
     let mut samples = text.family(&WISH_ACTIVE);
-    for one in deployments {
-        one.wishes.iter().for_each(|wish| samples.add([one.id.as_str(), &wish.kind], 1));
+    for one in fleet {
+        one.wishes.iter().for_each(|kind| samples.add([one.id.as_str(), kind], 1));
     }
 }
 
-pub(super) fn budgets(text: &mut Text, deployments: &[DeploymentView]) {
+pub(super) fn budgets(text: &mut Text, fleet: &[Figures]) {
+    const READS: Method = Method::Status;
+    const ACTS: [Method; 2] = [Method::Start, Method::Stop];
     let mut samples = text.family(&BUDGET_REMAINING);
-    for one in deployments {
-        for budget in &one.budgets {
-            samples.add([one.id.as_str(), budget.method.as_str()], budget.remaining);
+    for one in fleet {
+        for (method, remaining) in [READS].iter().chain(&ACTS).zip(one.remaining) {
+            samples.add([one.id.as_str(), method.as_str()], remaining);
         }
     }
     let mut samples = text.family(&BUDGET_RESET);
-    for one in deployments {
-        for budget in one.budgets.iter().filter(|budget| budget.method.acts()) {
-            if let Some(allowed) = budget.next_allowed {
-                samples.add([one.id.as_str(), budget.method.as_str()], allowed.0.seconds());
+    for one in fleet {
+        for (method, allowed) in ACTS.iter().zip(one.allowed) {
+            if let Some(allowed) = allowed {
+                samples.add([one.id.as_str(), method.as_str()], allowed.seconds());
             }
         }
     }

@@ -55,11 +55,13 @@ impl Text {
 
     /// Begins `family`; its samples must follow before the next one begins.
     pub(super) fn family(&mut self, family: &'static Family) -> Samples<'_> {
-        let Family { name, kind, labels: _, help } = family;
-        let name = self.format.family(name, *kind == Kind::Counter);
+        let Family { name, kind, labels, help } = family;
+        let short = self.format.family(name, *kind == Kind::Counter);
         // Writing to a string cannot fail, here and below.
-        let _ = write!(self.out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
-        Samples { out: &mut self.out, family, format: self.format }
+        let _ = write!(self.out, "# HELP {short} {help}\n# TYPE {short} {kind}\n");
+        let stamped = *kind == Kind::Counter && self.format == Format::OpenMetrics;
+        let created = stamped.then(|| frame(&format!("{short}_created"), labels));
+        Samples { out: &mut self.out, family, frame: frame(name, labels), created }
     }
 }
 
@@ -68,14 +70,29 @@ impl Text {
 pub(super) struct Samples<'a> {
     out: &'a mut String,
     family: &'static Family,
-    format: Format,
+    frame: Frame,
+    /// The frame of the stamps, where there are any.
+    created: Option<Frame>,
+}
+
+/// A sample without its values, which stand between: `name{a="`, `",b="`, `"} `.
+type Frame = Vec<String>;
+
+fn frame(name: &str, labels: &[&str]) -> Frame {
+    let opening = |(place, label)| match place {
+        0 => format!("{name}{{{label}=\""),
+        _ => format!("\",{label}=\""),
+    };
+    let closing = if labels.is_empty() { format!("{name} ") } else { "\"} ".to_owned() };
+    labels.iter().enumerate().map(opening).chain([closing]).collect()
 }
 
 impl Samples<'_> {
     /// Adds one: the values of the family's labels in their order, and the sample's value.
     pub(super) fn add<const N: usize>(&mut self, values: [&str; N], value: impl Display) {
         debug_assert_ne!(self.family.kind, Kind::Counter, "{} counts", self.family.name);
-        self.sample("", values, value);
+        debug_assert_eq!(self.family.labels.len(), N, "labels of {}", self.family.name);
+        sample(self.out, &self.frame, values, value);
     }
 
     /// Adds one of a counter, which counts since `created`.
@@ -85,32 +102,22 @@ impl Samples<'_> {
         value: impl Display,
         created: Wall,
     ) {
-        self.sample("", values, value);
-        if self.format == Format::OpenMetrics {
-            self.sample("_created", values, created.seconds());
-        }
-    }
-
-    fn sample<const N: usize>(&mut self, suffix: &str, values: [&str; N], value: impl Display) {
         debug_assert_eq!(self.family.labels.len(), N, "labels of {}", self.family.name);
-        let name = self.family.name;
-        let name = if suffix.is_empty() { name } else { self.format.family(name, true) };
-        self.out.push_str(name);
-        self.out.push_str(suffix);
-        let mut open = '{';
-        for (label, value) in self.family.labels.iter().zip(values) {
-            self.out.push(open);
-            self.out.push_str(label);
-            self.out.push_str("=\"");
-            escape(self.out, value);
-            self.out.push('"');
-            open = ',';
+        sample(self.out, &self.frame, values, value);
+        if let Some(frame) = &self.created {
+            sample(self.out, frame, values, created.seconds());
         }
-        if N > 0 {
-            self.out.push('}');
-        }
-        let _ = writeln!(self.out, " {value}");
     }
+}
+
+fn sample<const N: usize>(out: &mut String, frame: &Frame, values: [&str; N], value: impl Display) {
+    let (opening, closing) = frame.split_at(N);
+    for (before, value) in opening.iter().zip(values) {
+        out.push_str(before);
+        escape(out, value);
+    }
+    closing.iter().for_each(|end| out.push_str(end));
+    let _ = writeln!(out, "{value}");
 }
 
 /// Label values escape backslash, quote and line feed, and nothing else.

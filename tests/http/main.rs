@@ -13,6 +13,7 @@ use std::time::Duration;
 use evenkeel::http::admin::{Gate, RATE};
 use evenkeel::http::{Changes, Heartbeat, PATIENCE, Query, STUCK_AFTER, State, route};
 use evenkeel::keel::deployment::{DeploymentId, Desired};
+use evenkeel::keel::figures::Figures;
 use evenkeel::keel::overview::Overview;
 use evenkeel::keel::story::{Entry, Timelines};
 use evenkeel::keel::time::{Mono, Wall};
@@ -21,7 +22,7 @@ use http_body_util::BodyExt as _;
 use hyper::header::ACCEPT;
 use hyper::{Method, Request};
 use tokio::sync::mpsc;
-use view_fixture::{bare, view};
+use view_fixture::{bare, figures, view};
 
 const NOW: Mono = Mono::from_millis(1_000_000);
 
@@ -41,6 +42,11 @@ fn state(view: View) -> State {
                     let behind = |one: &&DeploymentView| after.as_ref() < Some(&one.id);
                     let some = view.deployments.iter().filter(behind).take(2);
                     answer.send(some.cloned().collect()).unwrap();
+                }
+                Query::Figures(after, answer) => {
+                    let behind = |one: &Figures| after.as_ref() < Some(&one.id);
+                    let some = figures(&view).into_iter().filter(behind).take(2);
+                    answer.send(some.collect()).unwrap();
                 }
                 Query::Deployment(id, answer) => {
                     answer.send(view.deployment(id.as_str()).cloned()).unwrap();
@@ -76,9 +82,7 @@ fn of(queries: mpsc::Sender<Query>) -> State {
         gate: Gate::new(Duration::from_secs(7 * 24 * 3600), RATE, None),
         changes: Changes::new(NOW),
         now: Box::new(|| NOW),
-        exposition: Box::new(|view, format| {
-            Ok(format!("{format:?} of {}\n", view.deployments.len()))
-        }),
+        exposition: Box::new(|_, fleet, format| Ok(format!("{format:?} of {}\n", fleet.len()))),
     }
 }
 
@@ -241,7 +245,7 @@ async fn metrics_come_from_the_view() {
     assert_eq!(told(&state(view()), "/metrics").await, want);
     assert_eq!(told(&state(view()), "/metrics?collect[]=all").await, want);
     let mut broken = state(view());
-    broken.exposition = Box::new(|_, _| Err("no figures".to_owned()));
+    broken.exposition = Box::new(|_, _, _| Err("no figures".to_owned()));
     assert_eq!(told(&broken, "/metrics").await, text(500, "no figures\n"));
 }
 

@@ -132,7 +132,8 @@ async fn what_is_shown_is_as_it_says() {
     let shown = state(view());
     let (queries, _unanswered) = mpsc::channel(1);
     let silent = State { patience: Duration::from_millis(1), ..of(queries) };
-    let broken = State { exposition: Box::new(|_, _| Err("no figures".to_owned())), ..writable() };
+    let broken =
+        State { exposition: Box::new(|_, _, _| Err("no figures".to_owned())), ..writable() };
     let one = "/api/v1/deployments/{id}";
     let timeline = "/api/v1/deployments/{id}/timeline";
     let cases = [

@@ -18,6 +18,8 @@ use evenkeel::keel::time::{Boot, Mono, Now, Wall};
 use proptest::prelude::ProptestConfig;
 use proptest::test_runner::RngSeed;
 
+use crate::figures::figures;
+
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
@@ -179,6 +181,11 @@ impl Bench {
     pub(crate) fn tell(&mut self, event: Event) {
         let decision = self.keel.handle(event, self.now);
         self.take(decision);
+        // Metrics say what the pages say, whatever has happened.
+        if self.keel.progress().1 <= 20 {
+            let shown = self.keel.view(self.now);
+            assert_eq!(self.keel.figures(None, usize::MAX, self.now), figures(&shown));
+        }
     }
 
     pub(crate) fn edit(&mut self, revision: &str, intents: &[(&str, Intent)]) {

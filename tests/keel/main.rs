@@ -11,6 +11,8 @@ mod budget;
 mod calendar;
 mod chronicle;
 mod decisions;
+#[path = "../view_fixture/figures.rs"]
+mod figures;
 mod fold;
 mod forgotten;
 mod guards;

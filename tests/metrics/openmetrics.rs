@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use super::*;
 
 fn open() -> String {
-    counted().encode(&view(), NOW, Format::OpenMetrics).unwrap()
+    encode(&counted(), &view(), NOW, Format::OpenMetrics)
 }
 
 #[test]
@@ -27,8 +27,7 @@ fn both_formats_tell_the_same() {
     let samples = |text: &str| -> BTreeSet<String> {
         ours(text).lines().filter(|line| !line.starts_with('#')).map(spelled).collect()
     };
-    let (text, open) =
-        (samples(&counted().encode(&view(), NOW, Format::Text).unwrap()), samples(&open()));
+    let (text, open) = (samples(&text(&counted(), &view(), NOW)), samples(&open()));
     let added: Vec<_> = open.difference(&text).collect();
     assert!(text.is_subset(&open), "{:#?}", text.difference(&open));
     assert!(added.iter().all(|line| line.contains("_created")), "{added:#?}");
@@ -62,7 +61,7 @@ fn what_begins_anew_says_so() {
     let metrics =
         Metrics::new("1.2.3", move || Wall::from_millis(clock.load(Ordering::Relaxed))).unwrap();
     let stamp = |view: &View, name: &str| {
-        let text = metrics.encode(view, NOW, Format::OpenMetrics).unwrap();
+        let text = encode(&metrics, view, NOW, Format::OpenMetrics);
         let line = text.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
         line.map(|value| value.trim().to_owned())
     };

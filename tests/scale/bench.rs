@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
+use evenkeel::controller::show;
 use evenkeel::http::admin::{Gate, RATE};
-use evenkeel::http::{self, Changes, Heartbeat, PATIENCE, Query, State};
+use evenkeel::http::{self, Changes, Heartbeat, PATIENCE, State};
 use evenkeel::keel::call::{Body, Call, Outcome, Request};
 use evenkeel::keel::deployment::{Desired, Status};
 use evenkeel::keel::history::History;
@@ -21,7 +22,6 @@ use evenkeel::keel::policy::Policy;
 use evenkeel::keel::reconciler::Event;
 use evenkeel::keel::record::Record;
 use evenkeel::keel::time::{Mono, Now};
-use evenkeel::keel::view::PastView;
 use evenkeel::ledger::{FileLedger, Ledger as _};
 use evenkeel::manifest::parse as parse_desired;
 use evenkeel::metrics::{self, Metrics};
@@ -196,21 +196,8 @@ fn endpoint(world: World) -> State {
     let (queries, mut asked) = mpsc::channel(1);
     tokio::spawn(async move {
         while let Some(query) = asked.recv().await {
-            match query {
-                Query::Outline(reply) => reply.send(keel.outline(now)).unwrap(),
-                Query::Deployments(after, reply) => {
-                    reply.send(keel.deployments(after.as_ref(), 500, now)).unwrap();
-                }
-                Query::Deployment(id, reply) => reply.send(keel.deployment(&id, now)).unwrap(),
-                Query::History(reply) => {
-                    reply.send(keel.past().map(PastView::from).collect()).unwrap();
-                }
-                Query::Errand(_, reply) => reply.send(()).unwrap(),
-                Query::Overview(reply) => reply.send(keel.overview(now)).unwrap(),
-                Query::Reckoning(id, reply) => reply.send(keel.reckoning(&id, now)).unwrap(),
-                Query::Timelines(ids, _, reply) => {
-                    reply.send(keel.timelines(&ids, now.wall)).unwrap();
-                }
+            if let Some((_, accepted)) = show(&keel, query, now) {
+                accepted.send(()).unwrap();
             }
         }
     });
@@ -222,8 +209,8 @@ fn endpoint(world: World) -> State {
         gate: Gate::new(Duration::from_secs(3600), RATE, None),
         changes: Changes::new(now.mono),
         now: Box::new(move || now.mono),
-        exposition: Box::new(move |view, _| {
-            let text = metrics.encode(view, now.mono, metrics::Format::Text);
+        exposition: Box::new(move |view, fleet, _| {
+            let text = metrics.encode(view, fleet, now.mono, metrics::Format::Text);
             text.map_err(|error| error.to_string())
         }),
     }

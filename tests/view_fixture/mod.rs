@@ -2,6 +2,10 @@
 
 use evenkeel::keel::view::View;
 
+mod figures;
+
+pub(crate) use figures::figures;
+
 pub(crate) fn view() -> View {
     serde_json::from_str(include_str!("view.json")).unwrap()
 }

@@ -1,0 +1,73 @@
+//! What metrics show of a deployment: figures and words of a fixed set, and no sentence. A scrape
+//! comes every few seconds and wants the whole fleet, so nothing is made for it that it drops.
+
+use super::budget::Verdict;
+use super::call::Call;
+use super::deployment::{AccountId, Action, DeploymentId, Desired, Status};
+use super::line::Standing;
+use super::member::Member;
+use super::plan::{self, Reason};
+use super::reconciler::Reconciler;
+use super::time::{Now, Wall};
+
+/// A deployment in figures. The same as its [`super::view::DeploymentView`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// The id.
+    pub id: DeploymentId,
+    /// The account.
+    pub account: AccountId,
+    /// What is wanted.
+    pub desired: Desired,
+    /// When time alone may next change that.
+    pub until: Option<Wall>,
+    /// The status last seen, and when.
+    pub observed: Option<(Status, Wall)>,
+    /// The reason of the `Synced` condition.
+    pub reason: Reason,
+    /// Position in the line for a start or stop, from 1, and when its turn comes.
+    pub queue: Option<(usize, Option<Wall>)>,
+    /// Where its schedule says `ready: true`: how many seconds earlier its start is sent, and
+    /// whether it is late.
+    pub ready: Option<(u64, bool)>,
+    /// The kinds of the temporary wishes in force.
+    pub wishes: Vec<&'static str>,
+    /// Calls that could be sent now: reads, starts, stops.
+    pub remaining: [u32; 3],
+    /// When a start and a stop are next allowed; `None` while that depends on a call under way.
+    pub allowed: [Option<Wall>; 2],
+}
+
+impl Reconciler {
+    /// The deployments in figures by id, `most` of them at the most: the first, or those behind
+    /// `after`.
+    pub fn figures(&self, after: Option<&DeploymentId>, most: usize, now: Now) -> Vec<Figures> {
+        self.page(after, most, now, |member, line| self.figures_of(member, line, now))
+    }
+
+    fn figures_of(&self, member: &Member, line: Option<Standing>, now: Now) -> Figures {
+        let [read, start, stop] =
+            [member.read(), member.act(Action::Start), member.act(Action::Stop)];
+        let allowed = |call: &Call| match self.history.verdict(call, now.mono, 0) {
+            Verdict::Open => Some(now.wall),
+            Verdict::Until(at) => Some(now.wall_at(at)),
+            Verdict::InFlight => None,
+        };
+        let seen = member.observation.as_ref();
+        let wishes = self.history.wishes(&member.id);
+        let kinds = wishes.map(|wishes| wishes.at(now.wall).map(|wish| wish.want.kind()).collect());
+        Figures {
+            id: member.id.clone(),
+            account: member.intent.account.clone(),
+            desired: member.resolved.desired,
+            until: member.resolved.changes,
+            observed: seen.map(|seen| (seen.facts.status.clone(), now.wall_at(seen.answered))),
+            reason: plan::judge(member, self.context(member, now)).reason,
+            queue: line.map(|line| (line.position, line.eta.map(|eta| now.wall_at(eta)))),
+            ready: member.intent.is_ready().then(|| (member.lead.as_secs(), member.late.is_some())),
+            wishes: kinds.unwrap_or_default(),
+            remaining: [&read, &start, &stop].map(|call| self.history.remaining(call, now.mono)),
+            allowed: [&start, &stop].map(allowed),
+        }
+    }
+}

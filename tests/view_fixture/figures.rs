@@ -1,0 +1,32 @@
+//! The figures that a view holds.
+
+use evenkeel::keel::call::Method;
+use evenkeel::keel::deployment::Status;
+use evenkeel::keel::figures::Figures;
+use evenkeel::keel::view::{DeploymentView, View};
+
+/// What metrics are to show of the deployments of `view`.
+pub(crate) fn figures(view: &View) -> Vec<Figures> {
+    view.deployments.iter().map(of).collect()
+}
+
+fn of(one: &DeploymentView) -> Figures {
+    // A view that was written by hand may leave some out.
+    let budget = |method| one.budgets.iter().find(|budget| budget.method == method);
+    let remaining = |method| budget(method).map_or(0, |budget| budget.remaining);
+    let allowed = |method| Some(budget(method)?.next_allowed?.0);
+    let kind = |kind: &str| if kind == "override" { "override" } else { "suspend" };
+    Figures {
+        id: one.id.clone(),
+        account: one.account.clone(),
+        desired: one.desired.state,
+        until: one.desired.until.map(|time| time.0),
+        observed: one.observed.as_ref().map(|seen| (Status::from_word(&seen.status), seen.at.0)),
+        reason: one.synced.reason,
+        queue: one.queue.as_ref().map(|queue| (queue.position, queue.eta.map(|time| time.0))),
+        ready: one.ready.as_ref().map(|ready| (ready.lead_seconds, ready.late.is_some())),
+        wishes: one.wishes.iter().map(|wish| kind(&wish.kind)).collect(),
+        remaining: [Method::Status, Method::Start, Method::Stop].map(remaining),
+        allowed: [Method::Start, Method::Stop].map(allowed),
+    }
+}
