@@ -1,8 +1,6 @@
 //! What metrics show of a deployment: figures and words of a fixed set, and no sentence. A scrape
 //! comes every few seconds and wants the whole fleet, so nothing is made for it that it drops.
 
-use super::budget::Verdict;
-use super::call::Call;
 use super::deployment::{AccountId, Action, DeploymentId, Desired, Status};
 use super::line::Standing;
 use super::member::Member;
@@ -46,13 +44,9 @@ impl Reconciler {
     }
 
     fn figures_of(&self, member: &Member, line: Option<Standing>, now: Now) -> Figures {
-        let [read, start, stop] =
-            [member.read(), member.act(Action::Start), member.act(Action::Stop)];
-        let allowed = |call: &Call| match self.history.verdict(call, now.mono, 0) {
-            Verdict::Open => Some(now.wall),
-            Verdict::Until(at) => Some(now.wall_at(at)),
-            Verdict::InFlight => None,
-        };
+        let [reads, starts, stops] =
+            [member.read(), member.act(Action::Start), member.act(Action::Stop)]
+                .map(|call| self.room(&call, now));
         let seen = member.observation.as_ref();
         let wishes = self.history.wishes(&member.id);
         let kinds = wishes.map(|wishes| wishes.at(now.wall).map(|wish| wish.want.kind()).collect());
@@ -66,8 +60,8 @@ impl Reconciler {
             queue: line.map(|line| (line.position, line.eta.map(|eta| now.wall_at(eta)))),
             ready: member.intent.is_ready().then(|| (member.lead.as_secs(), member.late.is_some())),
             wishes: kinds.unwrap_or_default(),
-            remaining: [&read, &start, &stop].map(|call| self.history.remaining(call, now.mono)),
-            allowed: [&start, &stop].map(allowed),
+            remaining: [reads.0, starts.0, stops.0],
+            allowed: [starts.1, stops.1],
         }
     }
 }

@@ -169,12 +169,15 @@ impl History {
         verdict
     }
 
-    /// How many of `call` could be sent at `now`, one after the other.
-    pub fn remaining(&self, call: &Call, now: Mono) -> u32 {
+    /// How many of `call` could be sent at `now`, one after the other, and whether the first could.
+    pub fn room(&self, call: &Call, now: Mono) -> (u32, Verdict) {
         let rule = self.rule(call.method());
-        let mut remaining = rule.requests;
-        self.counting(call, now, |tally, _| remaining = remaining.min(tally.remaining(now, rule)));
-        remaining
+        let mut room = (rule.requests, Verdict::Open);
+        self.counting(call, now, |tally, end| {
+            let verdict = tally.verdict(now, rule, 0).at_latest(end);
+            room = (room.0.min(tally.remaining(now, rule)), room.1.and(verdict));
+        });
+        room
     }
 
     /// The rule of a method's tallies.

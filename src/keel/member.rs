@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::account::Turn;
 use super::almanac::Almanac;
 use super::call::{Call, CallId, Fate, Request};
-use super::deployment::{Action, DeploymentId, Desired, Observation, Status};
+use super::deployment::{Action, DeploymentId, Desired, Facts, Observation, Status};
 use super::history::History;
 use super::intent::{Intent, Resolved};
 use super::line::Place;
@@ -185,7 +185,10 @@ impl Member {
         if observation.single {
             self.failing = None;
         }
-        self.observation = Some(observation);
+        self.observation = Some(Observation {
+            facts: Facts { id: self.id.clone(), ..observation.facts },
+            ..observation
+        });
         true
     }
 

@@ -15,7 +15,7 @@ use super::message;
 use super::plan::{self, Context, Judgement, Need, Reason};
 use super::policy::ScopeMode;
 use super::reconciler::Reconciler;
-use super::time::{Mono, Now};
+use super::time::{Mono, Now, Wall};
 use super::view::{
     AccountView, BudgetView, Condition, DeploymentView, DesiredView, FileView, NextStep, NextView,
     ObservedView, PastView, QueueView, ReadyView, SyncedView, Time, View, WidenedView,
@@ -188,17 +188,26 @@ impl Reconciler {
 
     fn budget_view(&self, call: &Call, now: Now) -> BudgetView {
         let method = call.method();
+        let (remaining, next_allowed) = self.room(call, now);
         BudgetView {
             method,
             limit: self.policy.limits.of(method).requests,
-            remaining: self.history.remaining(call, now.mono),
-            next_allowed: match self.history.verdict(call, now.mono, 0) {
-                Verdict::Open => Some(Time(now.wall)),
-                Verdict::Until(at) => Some(Time(now.wall_at(at))),
-                Verdict::InFlight => None,
-            },
+            remaining,
+            next_allowed: next_allowed.map(Time),
             account_wide: self.history.is_wide(&call.account, method, now.mono),
         }
+    }
+
+    /// How many of `call` could be sent now, and when the next is allowed; `None` while that depends
+    /// on a call under way.
+    pub(super) fn room(&self, call: &Call, now: Now) -> (u32, Option<Wall>) {
+        let (remaining, verdict) = self.history.room(call, now.mono);
+        let allowed = match verdict {
+            Verdict::Open => Some(now.wall),
+            Verdict::Until(at) => Some(now.wall_at(at)),
+            Verdict::InFlight => None,
+        };
+        (remaining, allowed)
     }
 
     /// When the list call will show the deployment again.

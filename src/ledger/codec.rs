@@ -18,8 +18,10 @@
 //! - The JSON is not serialised again for comparison: CRC-32 sees every burst of up to 32 bits, so
 //!   the bytes are those that were written.
 
-use std::io::Write as _;
+use std::fmt::Write as _;
 use std::path::PathBuf;
+
+use memchr::{memchr, memchr_iter};
 
 use crate::keel::record::Record;
 
@@ -141,18 +143,22 @@ impl Header {
 
     /// All of a line before its JSON.
     fn prefix(&self, sequence: u64, json: &[u8]) -> String {
-        let numbers = format!("{sequence} {} ", json.len());
+        // Two numbers of at most 20 digits, 8 of a checksum, three blanks.
+        let mut prefix = String::with_capacity(51);
+        // Writing to a string cannot fail.
+        let _ = write!(prefix, "{sequence} {} ", json.len());
         let mut checksum = crc32fast::Hasher::new();
         checksum.update(self.id.as_bytes());
-        checksum.update(numbers.as_bytes());
+        checksum.update(prefix.as_bytes());
         checksum.update(json);
-        format!("{numbers}{:08x} ", checksum.finalize())
+        let _ = write!(prefix, "{:08x} ", checksum.finalize());
+        prefix
     }
 
     /// The JSON of `line`, if it is line number `sequence` to the letter.
     fn json<'a>(&self, sequence: u64, line: &'a [u8]) -> Option<&'a [u8]> {
         // Sequence, length and checksum have no blank inside.
-        let blank = line.iter().enumerate().filter(|(_, byte)| **byte == b' ').nth(2)?.0;
+        let blank = memchr_iter(b' ', line).nth(2)?;
         let (prefix, json) = line.split_at(blank + 1);
         (prefix == self.prefix(sequence, json).as_bytes()).then_some(json)
     }
@@ -169,7 +175,7 @@ impl Header {
         let (mut offset, mut sequence, mut number) = (start, self.base, 2);
         while offset < text.len() {
             let rest = &text[offset..];
-            let end = rest.iter().position(|&byte| byte == b'\n');
+            let end = memchr(b'\n', rest);
             let Some((json, end)) =
                 end.and_then(|end| Some((self.json(sequence, &rest[..end])?, end)))
             else {
@@ -213,8 +219,7 @@ impl Header {
 
 /// All of a ledger: the header and one line a record.
 pub(super) fn encode_all(header: &Header, records: &[Record]) -> serde_json::Result<Vec<u8>> {
-    let mut out = Vec::new();
-    out.write_all(header.line().as_bytes()).map_err(serde_json::Error::io)?;
+    let mut out = header.line().into_bytes();
     for (sequence, record) in (header.base..).zip(records) {
         header.encode(sequence, record, &mut out)?;
     }

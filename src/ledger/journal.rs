@@ -15,6 +15,9 @@ const COMPACTION_MIN: u64 = 1024 * 1024;
 /// every three times its size that were appended, so it adds a third to what is written.
 const COMPACTION_FACTOR: u64 = 4;
 
+/// Room that is kept for lines to come, in bytes.
+const OWED_ROOM: usize = 64 * 1024;
+
 /// What is in the file behind what counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rest {
@@ -151,6 +154,8 @@ impl<D: Disk> Journal<D> {
         self.unsynced = true;
         self.length += self.owed.len() as u64;
         self.owed.clear();
+        // A fleet's first look is large; what follows is not.
+        self.owed.shrink_to(OWED_ROOM);
         if self.rest == Rest::Evidence {
             self.rest = Rest::Rubbish;
         }

@@ -12,8 +12,10 @@ use crate::keel::time::Mono;
 pub(super) struct Meter {
     /// What was last seen, and up to when that is counted.
     present: Option<(usize, Mono)>,
-    /// In the order of [`WORDS`]; `None` while it has no series.
-    spent: [Option<Duration>; WORDS.len()],
+    /// Milliseconds, in the order of [`WORDS`].
+    spent: [u64; WORDS.len()],
+    /// Which of them have a series.
+    shown: [bool; WORDS.len()],
 }
 
 /// The labels, in the order in which they are written.
@@ -23,11 +25,8 @@ const WORDS: [&str; 7] =
 impl Default for Meter {
     /// What is paid for begins at 0; a passage has a series once it was seen.
     fn default() -> Self {
-        let mut spent = [None; WORDS.len()];
-        for status in [Status::Running, Status::Stopped] {
-            spent[place(&status)] = Some(Duration::ZERO);
-        }
-        Self { present: None, spent }
+        let shown = WORDS.map(|word| ["running", "stopped"].contains(&word));
+        Self { present: None, spent: [0; WORDS.len()], shown }
     }
 }
 
@@ -42,12 +41,15 @@ impl Meter {
     /// Counts up to `now`, and gives the time in each status.
     pub(super) fn read(&mut self, now: Mono) -> impl Iterator<Item = (&'static str, Duration)> {
         self.run(now);
-        WORDS.into_iter().zip(self.spent).filter_map(|(word, spent)| Some((word, spent?)))
+        let all = WORDS.into_iter().zip(self.spent.map(Duration::from_millis));
+        all.zip(self.shown).filter(|(_, shown)| *shown).map(|(one, _)| one)
     }
 
     fn run(&mut self, now: Mono) {
         if let Some((status, until)) = &mut self.present {
-            *self.spent[*status].get_or_insert_default() += now.since(*until);
+            let more = u64::try_from(now.since(*until).as_millis()).unwrap_or(u64::MAX);
+            self.spent[*status] = self.spent[*status].saturating_add(more);
+            self.shown[*status] = true;
             *until = now.max(*until);
         }
     }

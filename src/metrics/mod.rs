@@ -5,6 +5,7 @@ mod families;
 mod gathered;
 mod meter;
 mod shown;
+mod tally;
 mod text;
 mod word;
 
@@ -18,7 +19,7 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Registry};
 
 use crate::keel::call::{Call, Fate, Method};
-use crate::keel::deployment::{Action, DeploymentId};
+use crate::keel::deployment::DeploymentId;
 use crate::keel::figures::Figures;
 use crate::keel::notice::Notice;
 use crate::keel::time::{Mono, Wall};
@@ -29,7 +30,7 @@ use families::{
     REVERSALS, STATE_SECONDS, UNEXPECTED_429,
 };
 pub use families::{FAMILIES, Family, Kind, PROCESS_FAMILIES, families_table};
-use meter::Meter;
+use tally::{Tally, outcome};
 pub use text::Format;
 use text::Text;
 
@@ -42,9 +43,6 @@ const UNANSWERED: &str = "unanswered";
 
 /// The label for a call of which not one byte was sent.
 const NEVER_LEFT: &str = "never_left";
-
-/// The label for a start or stop that the API took.
-const ACCEPTED: &str = "accepted";
 
 /// The label for a status word that nobody has documented. A server's word is never a label.
 const UNKNOWN: &str = "unknown";
@@ -75,42 +73,6 @@ struct WallClock(Box<dyn Fn() -> Wall + Send + Sync>);
 impl fmt::Debug for WallClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("WallClock")
-    }
-}
-
-/// What is counted for one deployment.
-#[derive(Debug)]
-struct Tally {
-    /// When it began at 0: later than the process, if the deployment left the file and came back.
-    created: Wall,
-    /// Sorted, and without room to spare: few deployments have more than those that are there from
-    /// the beginning.
-    actions: Vec<((Action, &'static str), u64)>,
-    reversals: u64,
-    meter: Meter,
-}
-
-impl Tally {
-    /// A first start must show as a step from 0 to 1, or `increase()` would not see it: starts are
-    /// rare enough to be the only one between two restarts of this process.
-    fn since(created: Wall) -> Self {
-        let zero = |action| ((action, ACCEPTED), 0);
-        Self {
-            created,
-            actions: [Action::Start, Action::Stop].map(zero).into(),
-            reversals: 0,
-            meter: Meter::default(),
-        }
-    }
-
-    fn count(&mut self, action: Action, outcome: &'static str) {
-        let key = (action, outcome);
-        let place = self.actions.binary_search_by_key(&key, |(known, _)| *known);
-        let place = place.unwrap_or_else(|place| {
-            self.actions.insert(place, (key, 0));
-            place
-        });
-        self.actions[place].1 += 1;
     }
 }
 
@@ -165,7 +127,9 @@ impl Metrics {
                 self.unexpected.with_label_values(&[call.method().as_str()]).inc();
             }
             Notice::Reversed { deployment, status: _, count: _ } => {
-                self.tally(&mut self.fleet(), deployment).reversals += 1;
+                let mut fleet = self.fleet();
+                let tally = self.tally(&mut fleet, deployment);
+                tally.reversals = tally.reversals.saturating_add(1);
             }
             Notice::StatusChanged { deployment, from, to, at } => {
                 let mut fleet = self.fleet();
@@ -292,7 +256,7 @@ impl Metrics {
         }
         let mut samples = text.family(&ACTIONS);
         for (id, tally) in &*fleet {
-            for ((action, outcome), count) in &tally.actions {
+            for (action, outcome, count) in tally.actions() {
                 let labels = [id.as_str(), action.as_str(), outcome];
                 samples.count(labels, count, tally.created);
             }
@@ -331,17 +295,5 @@ impl Metrics {
 
     fn files(&self) -> MutexGuard<'_, BTreeMap<String, bool>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What came of a start or stop, in a fixed set of words.
-const fn outcome(fate: Fate) -> &'static str {
-    match fate {
-        Fate::Answered { code: 200..=299, retry_after: _ } => ACCEPTED,
-        Fate::Answered { code: 429, retry_after: _ } => "limited",
-        Fate::Answered { code: 400..=499, retry_after: _ } => "refused",
-        Fate::Answered { code: _, retry_after: _ } => "failed",
-        Fate::Unanswered => UNANSWERED,
-        Fate::NeverLeft => NEVER_LEFT,
     }
 }

@@ -4,7 +4,9 @@
 //! wants every sample as a tree of small allocations first, ten thousand deployments' worth of
 //! them.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
+
+use memchr::memchr3;
 
 use super::families::{Family, Kind};
 use crate::keel::time::Wall;
@@ -89,7 +91,7 @@ fn frame(name: &str, labels: &[&str]) -> Frame {
 
 impl Samples<'_> {
     /// Adds one: the values of the family's labels in their order, and the sample's value.
-    pub(super) fn add<const N: usize>(&mut self, values: [&str; N], value: impl Display) {
+    pub(super) fn add<const N: usize>(&mut self, values: [&str; N], value: impl Value) {
         debug_assert_ne!(self.family.kind, Kind::Counter, "{} counts", self.family.name);
         debug_assert_eq!(self.family.labels.len(), N, "labels of {}", self.family.name);
         sample(self.out, &self.frame, values, value);
@@ -99,7 +101,7 @@ impl Samples<'_> {
     pub(super) fn count<const N: usize>(
         &mut self,
         values: [&str; N],
-        value: impl Display,
+        value: impl Value,
         created: Wall,
     ) {
         debug_assert_eq!(self.family.labels.len(), N, "labels of {}", self.family.name);
@@ -110,21 +112,46 @@ impl Samples<'_> {
     }
 }
 
-fn sample<const N: usize>(out: &mut String, frame: &Frame, values: [&str; N], value: impl Display) {
+fn sample<const N: usize>(out: &mut String, frame: &Frame, values: [&str; N], value: impl Value) {
     let (opening, closing) = frame.split_at(N);
     for (before, value) in opening.iter().zip(values) {
         out.push_str(before);
         escape(out, value);
     }
     closing.iter().for_each(|end| out.push_str(end));
-    let _ = writeln!(out, "{value}");
+    value.write(out);
+    out.push('\n');
 }
+
+/// What a sample can be worth.
+pub(super) trait Value {
+    fn write(self, out: &mut String);
+}
+
+impl Value for f64 {
+    fn write(self, out: &mut String) {
+        let _ = write!(out, "{self}");
+    }
+}
+
+/// A whole number, of which there are several to each deployment.
+macro_rules! whole {
+    ($($number:ty),+) => {
+        $(
+            impl Value for $number {
+                fn write(self, out: &mut String) {
+                    out.push_str(itoa::Buffer::new().format(self));
+                }
+            }
+        )+
+    };
+}
+
+whole!(u8, i32, u32, u64, usize);
 
 /// Label values escape backslash, quote and line feed, and nothing else.
 pub(super) fn escape(out: &mut String, value: &str) {
-    // Looks at all of it, which is quicker than to stop: most values are short and have none.
-    let special = |found, byte| found | matches!(byte, b'\\' | b'"' | b'\n');
-    if !value.bytes().fold(false, special) {
+    if memchr3(b'\\', b'"', b'\n', value.as_bytes()).is_none() {
         out.push_str(value);
         return;
     }

@@ -66,7 +66,7 @@ impl Word {
         let mut samples = text.family(&NOTIFICATIONS);
         for (name, one) in &*receivers {
             for (outcome, count) in &one.ended {
-                samples.count([name, outcome], count, created);
+                samples.count([name, outcome], *count, created);
             }
         }
         let mut samples = text.family(&NOTIFICATIONS_WAITING);

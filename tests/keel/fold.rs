@@ -289,10 +289,10 @@ fn a_torn_line_counts_as_one_call_in_every_scope() {
     let history = bench.keel.history();
     let until = Verdict::Until(s(100 + 300 + 3610));
     assert_eq!(history.verdict(&start_of("never-seen"), s(100), 0), until);
-    assert_eq!(history.remaining(&status_of("never-seen"), s(100)), 59);
-    assert_eq!(history.remaining(&status_of("a"), s(100)), 58);
+    assert_eq!(history.room(&status_of("never-seen"), s(100)).0, 59);
+    assert_eq!(history.room(&status_of("a"), s(100)).0, 58);
     let again = bench.restart(Duration::ZERO);
-    assert_eq!(again.keel.history().remaining(&status_of("a"), s(100)), 58, "once");
+    assert_eq!(again.keel.history().room(&status_of("a"), s(100)).0, 58, "once");
 }
 
 #[test]

@@ -287,7 +287,7 @@ fn each_method_is_pruned_by_its_own_window() {
     one_start().iter().for_each(|record| history.apply(record));
     history.prune(s(12 + 3610 + 100));
     assert_eq!(history.verdict(&start_of("a"), s(4000), 0), Verdict::Until(s(12 + 7210)));
-    assert_eq!(history.remaining(&start_of("a"), s(4000)), 0);
+    assert_eq!(history.room(&start_of("a"), s(4000)).0, 0);
     let mut policy = Policy::default();
     policy.limits.status.per *= 2;
     let mut history = History::new(policy);
