@@ -198,8 +198,8 @@ impl Reconciler {
         }
     }
 
-    /// How many of `call` could be sent now, and when the next is allowed; `None` while that depends
-    /// on a call under way.
+    /// How many of `call` could be sent now, and when the next is allowed; `None` while that
+    /// depends on a call under way.
     pub(super) fn room(&self, call: &Call, now: Now) -> (u32, Option<Wall>) {
         let (remaining, verdict) = self.history.room(call, now.mono);
         let allowed = match verdict {
