@@ -306,9 +306,9 @@ impl Chronicle {
             out.push(Record::Noted { at: *at, note: note.clone() });
         }
         // Last, because the notes before it are older than what it says.
-        for (deployment, last) in self.last.iter().map(|(id, last)| (id, &**last)) {
-            if told.get(deployment) != Some(last) {
-                let (deployment, last) = (deployment.clone(), Box::new(last.clone()));
+        for (deployment, last) in &self.last {
+            if told.get(deployment) != Some(&**last) {
+                let (deployment, last) = (deployment.clone(), last.clone());
                 out.push(Record::Carried(Carried::Last { deployment, last }));
             }
         }
