@@ -130,13 +130,13 @@ pub(super) struct Audit {
 }
 
 impl Audit {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits, fleet: usize) -> Self {
         Self {
             limits,
             requests: BTreeMap::new(),
             other: 0,
-            by_deployment: Keyed::new(),
-            by_account: Keyed::new(),
+            by_deployment: Keyed::new(fleet),
+            by_account: Keyed::new(fleet),
             largest: BTreeMap::new(),
             redundant: 0,
             duplicates: 0,

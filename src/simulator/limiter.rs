@@ -103,17 +103,21 @@ impl Limits {
     }
 }
 
-/// Windows kept apart at most. Only calls for deployments that do not exist can come near it; the
-/// newest of them then share a window.
-const WINDOWS_MAX: usize = 50_000;
+/// Windows kept apart for calls that name no deployment of the fleet; the newest then share one.
+const STRANGERS_MAX: usize = 50_000;
 
 /// State by method and deployment, or by method alone where all deployments count together.
 #[derive(Debug, Clone)]
-pub(super) struct Keyed<T>(BTreeMap<(Method, String), T>);
+pub(super) struct Keyed<T> {
+    most: usize,
+    states: BTreeMap<(Method, String), T>,
+}
 
 impl<T> Keyed<T> {
-    pub(super) fn new() -> Self {
-        Self(BTreeMap::new())
+    /// For a fleet of so many.
+    pub(super) fn new(fleet: usize) -> Self {
+        let most = fleet.saturating_mul(Method::ALL.len()).saturating_add(STRANGERS_MAX);
+        Self { most, states: BTreeMap::new() }
     }
 
     pub(super) fn entry(
@@ -123,10 +127,10 @@ impl<T> Keyed<T> {
         new: impl FnOnce() -> T,
     ) -> &mut T {
         let mut key = (method, deployment.to_owned());
-        if self.0.len() >= WINDOWS_MAX && !self.0.contains_key(&key) {
+        if self.states.len() >= self.most && !self.states.contains_key(&key) {
             key.1.clear();
         }
-        self.0.entry(key).or_insert_with(new)
+        self.states.entry(key).or_insert_with(new)
     }
 }
 
@@ -180,8 +184,8 @@ pub(super) struct Limiter {
 }
 
 impl Limiter {
-    pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, windows: Keyed::new() }
+    pub(super) fn new(limits: Limits, fleet: usize) -> Self {
+        Self { limits, windows: Keyed::new(fleet) }
     }
 
     /// Counts a call that arrives at `now`; refused, the error is the time until one would pass.

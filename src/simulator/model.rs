@@ -70,8 +70,8 @@ impl Service {
         let mut service = Self {
             authorization: basic(&options.key, &options.secret),
             fleet: Fleet::new(&options),
-            limiter: Limiter::new(options.limits),
-            audit: Audit::new(options.limits),
+            limiter: Limiter::new(options.limits, options.deployments.len()),
+            audit: Audit::new(options.limits, options.deployments.len()),
             transits,
             faults,
             passages,

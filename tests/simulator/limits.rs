@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use evenkeel::simulator::{Kind, Limit, Limits, Method, Options, RetryAfter, Scope, Service};
+use evenkeel::simulator::{
+    Deployment, Kind, Limit, Limits, Method, Options, RetryAfter, Scope, Service,
+};
 
 use crate::{A, B, play, send, with};
 
@@ -116,4 +118,17 @@ fn a_refusal_says_when_to_come_back_in_the_form_asked_for() {
     play(&mut fixed, &[(50.0, "status w41b11c0")]);
     let refused = send(&mut fixed, 59.0, "status w41b11c0");
     assert_eq!((refused.status, refused.header("retry-after")), (429, None));
+}
+
+#[test]
+fn a_large_fleet_has_a_window_for_each_deployment() {
+    let deployments = Deployment::generate(60_000);
+    let ids: Vec<_> = deployments.iter().map(|one| one.id.clone()).collect();
+    let mut service = with(|options| {
+        options.limits.status.requests = 1;
+        options.deployments = deployments;
+    });
+    let answers = ids.iter().map(|id| send(&mut service, 0.0, &format!("status {id}")).status);
+    assert!(answers.into_iter().all(|status| status == 200));
+    assert_eq!(service.audit(Duration::ZERO).largest[&Method::Status].deployment, 1);
 }
