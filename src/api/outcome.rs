@@ -16,8 +16,8 @@ use crate::outbound::retry_after;
 /// The largest answer about one deployment that is read: the documented one has some 300 bytes.
 const ONE_MAX: usize = 64 * 1024;
 
-/// The largest list that is read: some 40,000 deployments.
-const LIST_MAX: usize = 16 * 1024 * 1024;
+/// The largest list that is read: some 150,000 deployments.
+const LIST_MAX: usize = 32 * 1024 * 1024;
 
 /// How long the body of a refusal is waited for. It only adds a code for people, and meanwhile the
 /// call counts as under way.
@@ -76,9 +76,10 @@ pub(super) async fn answered(
                 |fault| Body::Unreadable(fault.into()),
                 |bytes| wire::deployment(&bytes, id),
             ),
-            Request::List => read(response, LIST_MAX, deadline)
-                .await
-                .map_or_else(|fault| Body::Unreadable(fault.into()), |bytes| wire::fleet(&bytes)),
+            Request::List => match read(response, LIST_MAX, deadline).await {
+                Ok(bytes) => aside(move || wire::fleet(&bytes)).await,
+                Err(fault) => Body::Unreadable(fault.into()),
+            },
             Request::Start(_) | Request::Stop(_) => Body::Accepted,
         }
     } else {
@@ -87,6 +88,12 @@ pub(super) async fn answered(
         Body::Refused(bytes.ok().and_then(|bytes| wire::code(&bytes)))
     };
     Outcome::Answered { code: status.as_u16(), retry_after, body }
+}
+
+/// Reads a long body on a thread of its own: the loop has other calls under way.
+async fn aside(read: impl FnOnce() -> Body + Send + 'static) -> Body {
+    let read = tokio::task::spawn_blocking(read).await;
+    read.unwrap_or_else(|_| Body::Unreadable("reading the body was broken off".into()))
 }
 
 /// What an answer shows was so when it was made. A process that was stopped, or whose machine was

@@ -18,8 +18,9 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// closed; long enough for a group of polls.
 const IDLE_MAX: Duration = Duration::from_secs(4);
 
-/// Connections kept for the next read.
-const IDLE_CONNECTIONS: usize = 8;
+/// Connections kept for the next read: as many as are in use at once by default, or the reads of a
+/// large fleet, which come in groups, would open one each.
+const IDLE_CONNECTIONS: usize = 64;
 
 /// Why a client could not be made.
 #[derive(Debug, thiserror::Error)]

@@ -118,7 +118,7 @@ async fn a_body_is_read_to_its_cap_and_no_further() {
     let piece = [b"10000\r\n", &[b' '; 0x10000][..], b"\r\n"].concat();
     for (request, expected) in [
         (status(), "the body is longer than 64 KiB"),
-        (Request::List, "the body is longer than 16384 KiB"),
+        (Request::List, "the body is longer than 32768 KiB"),
     ] {
         // Announced, and for ever without being announced.
         let announced = "HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n";
