@@ -6,10 +6,12 @@ mod openmetrics;
 mod view_fixture;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel::keel::call::{Call, CallId, Fate, Request};
 use evenkeel::keel::deployment::{AccountId, Action, DeploymentId, Status};
+use evenkeel::keel::figures::Figures;
 use evenkeel::keel::notice::Notice;
 use evenkeel::keel::time::{Mono, Wall};
 use evenkeel::keel::view::View;
@@ -47,11 +49,11 @@ fn status(deployment: &str, from: Option<&str>, to: &str, second: i64) -> Notice
 }
 
 /// The wall clock stands at the same instant in every test that does not set it.
-fn metrics() -> Metrics {
-    Metrics::new("1.2.3", || Wall::from_millis(1_767_225_600_250)).unwrap()
+fn metrics() -> Arc<Metrics> {
+    Metrics::new("1.2.3", || Wall::from_millis(1_767_225_600_250)).unwrap().into()
 }
 
-fn counted() -> Metrics {
+fn counted() -> Arc<Metrics> {
     let metrics = metrics();
     let read = |fate| ended(Call { account: account(), request: Request::Status(id("a1")) }, fate);
     let list = Call { account: account(), request: Request::List };
@@ -91,11 +93,11 @@ fn counted() -> Metrics {
 }
 
 /// The exposition of a view and its deployments.
-fn encode(metrics: &Metrics, view: &View, now: Mono, format: Format) -> String {
-    metrics.encode(view, &figures(view), now, format).unwrap()
+fn encode(metrics: &Arc<Metrics>, view: &View, now: Mono, format: Format) -> String {
+    metrics.expose(view, figures(view), now, format).unwrap().collect()
 }
 
-fn text(metrics: &Metrics, view: &View, now: Mono) -> String {
+fn text(metrics: &Arc<Metrics>, view: &View, now: Mono) -> String {
     encode(metrics, view, now, Format::Text)
 }
 
@@ -366,4 +368,26 @@ fn who_stands_by_says_nothing_of_deployments() {
     assert_eq!((labelled("{deployment="), labelled("{account=")), (None, None));
     assert!(exposition.contains("\nevenkeel_leader 0\n"));
     assert!(exposition.contains("\nevenkeel_deployments 6\n"));
+}
+
+/// Of a large fleet it is made piece by piece, each of whole lines and none of them large.
+#[test]
+fn a_large_fleet_comes_in_pieces() {
+    let like = &figures(&view())[0];
+    let fleet: Vec<_> = (0..5000)
+        .map(|number| Figures { id: id(&format!("z{number:04}")), ..like.clone() })
+        .collect();
+    for format in [Format::Text, Format::OpenMetrics] {
+        let pieces = counted().expose(&view(), fleet.clone(), NOW, format).unwrap();
+        let pieces: Vec<String> = pieces.collect();
+        assert!(pieces.len() > 50, "{}", pieces.len());
+        assert!(pieces.iter().all(|piece| piece.ends_with('\n') && piece.len() < 128 * 1024));
+        let whole = pieces.concat();
+        let samples = whole.lines().filter(|line| line.contains("deployment=\"z"));
+        let each: Vec<_> = samples.clone().filter(|line| line.contains("\"z0000\"")).collect();
+        assert_eq!(samples.count(), each.len() * 5000, "{each:#?}");
+        let headers: Vec<_> = whole.lines().filter(|line| line.starts_with("# TYPE")).collect();
+        assert_eq!(headers.len(), headers.iter().collect::<BTreeSet<_>>().len());
+        assert_eq!(whole.ends_with("# EOF\n"), format == Format::OpenMetrics);
+    }
 }

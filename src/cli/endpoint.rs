@@ -163,7 +163,7 @@ pub fn exposition(metrics: Arc<Metrics>, clock: Clock) -> http::Exposition {
             http::Format::Text => metrics::Format::Text,
             http::Format::OpenMetrics => metrics::Format::OpenMetrics,
         };
-        let text = metrics.encode(view, figures, clock.now().mono, format);
-        text.map_err(|error| error.to_string())
+        let text = metrics.expose(view, figures, clock.now().mono, format);
+        text.map(http::Lines::new).map_err(|error| error.to_string())
     })
 }

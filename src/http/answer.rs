@@ -10,8 +10,10 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use super::accept::Format;
+use super::ask::Silent;
 use super::assets::Asset;
 use super::events::Stream;
+use super::pieces::{self, Pieces};
 
 /// One stylesheet, one script and one icon, all of its own; nothing inline, nothing from elsewhere.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -60,16 +62,23 @@ const FRESH: &str = "no-store";
 /// What is asked for by its version never changes.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
-/// A body: whole, or one that goes on.
-pub type Body = Either<Full<Bytes>, Stream>;
+/// A body: whole, or one that goes on, to its end or for as long as somebody listens.
+pub type Body = Either<Full<Bytes>, Either<pieces::Body, Stream>>;
 
 /// An answer in the making.
 #[derive(Debug)]
 pub(super) struct Reply {
     status: StatusCode,
     kind: Kind,
-    body: Bytes,
+    body: Content,
     caching: &'static str,
+}
+
+/// What is in an answer.
+#[derive(Debug)]
+enum Content {
+    Whole(Bytes),
+    Pieces(pieces::Body),
 }
 
 /// What went wrong.
@@ -82,7 +91,16 @@ pub(super) struct Fault<'a> {
 
 impl Reply {
     fn new(status: StatusCode, kind: Kind, body: impl Into<Bytes>) -> Self {
-        Self { status, kind, body: body.into(), caching: FRESH }
+        Self { status, kind, body: Content::Whole(body.into()), caching: FRESH }
+    }
+
+    /// All of `pieces`: at once if it is one, else as fast as the client takes them.
+    pub(super) async fn pieces(kind: Kind, mut pieces: impl Pieces) -> Result<Self, Silent> {
+        let first = pieces.next().await?.unwrap_or_default();
+        let whole = Self::new(StatusCode::OK, kind, first.clone());
+        let second = pieces.next().await?;
+        let goes_on = second.map(|second| pieces::body([first, second], pieces));
+        Ok(Self { body: goes_on.map_or(whole.body, Content::Pieces), ..whole })
     }
 
     /// A line, or several, of text.
@@ -129,11 +147,6 @@ impl Reply {
         Self::new(StatusCode::OK, Kind::Events, Bytes::new())
     }
 
-    /// The exposition for Prometheus.
-    pub(super) fn metrics(text: String, format: Format) -> Self {
-        Self::new(StatusCode::OK, Kind::Metrics(format), text)
-    }
-
     /// A page.
     pub(super) fn html(status: StatusCode, page: maud::Markup) -> Self {
         Self::new(status, Kind::Html, page.into_string())
@@ -145,13 +158,19 @@ impl Reply {
         Self { caching, ..Self::new(StatusCode::OK, asset.kind, asset.text) }
     }
 
-    /// The response; to HEAD without its body, but with the length that it would have.
+    /// The response; to HEAD without its body, but with the length that it would have, if that is
+    /// known.
     pub(super) fn into_response(self, head: bool) -> Response<Body> {
         let Self { status, kind, body, caching } = self;
-        let length = HeaderValue::from(body.len());
-        let body = Full::new(if head { Bytes::new() } else { body });
-        let mut response = respond(status, kind, caching, Either::Left(body));
-        response.headers_mut().insert(CONTENT_LENGTH, length);
+        let (length, body) = match body {
+            Content::Whole(body) => (Some(body.len()), Either::Left(Full::new(body))),
+            Content::Pieces(body) => (None, Either::Right(Either::Left(body))),
+        };
+        let body = if head { Either::Left(Full::default()) } else { body };
+        let mut response = respond(status, kind, caching, body);
+        if let Some(length) = length {
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
         if status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         }
@@ -161,7 +180,7 @@ impl Reply {
 
 /// An answer that goes on.
 pub(super) fn stream(events: Stream) -> Response<Body> {
-    respond(StatusCode::OK, Kind::Events, FRESH, Either::Right(events))
+    respond(StatusCode::OK, Kind::Events, FRESH, Either::Right(Either::Right(events)))
 }
 
 fn respond(status: StatusCode, kind: Kind, caching: &'static str, body: Body) -> Response<Body> {

@@ -1,6 +1,8 @@
 //! Asks the controller what there is to show.
 
-use tokio::sync::oneshot;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
 
 use super::{Query, State};
 use crate::keel::deployment::DeploymentId;
@@ -8,7 +10,30 @@ use crate::keel::figures::Figures;
 use crate::keel::view::{DeploymentView, PastView, View};
 
 /// The controller did not answer.
-pub(super) struct Silent;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the control loop did not answer")]
+pub struct Silent;
+
+/// A way to ask the controller.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    queries: mpsc::Sender<Query>,
+    patience: Duration,
+}
+
+impl Line {
+    pub(super) async fn ask<T>(
+        &self,
+        query: impl FnOnce(oneshot::Sender<T>) -> Query,
+    ) -> Result<T, Silent> {
+        let (sender, receiver) = oneshot::channel();
+        let answer = async {
+            self.queries.send(query(sender)).await.map_err(|_| Silent)?;
+            receiver.await.map_err(|_| Silent)
+        };
+        tokio::time::timeout(self.patience, answer).await.map_err(|_| Silent)?
+    }
+}
 
 impl State {
     /// Everything: what is common to all first, then the deployments, some at a time.
@@ -60,11 +85,11 @@ impl State {
         &self,
         query: impl FnOnce(oneshot::Sender<T>) -> Query,
     ) -> Result<T, Silent> {
-        let (sender, receiver) = oneshot::channel();
-        let answer = async {
-            self.queries.send(query(sender)).await.map_err(|_| Silent)?;
-            receiver.await.map_err(|_| Silent)
-        };
-        tokio::time::timeout(self.patience, answer).await.map_err(|_| Silent)?
+        self.line().ask(query).await
+    }
+
+    /// A way to ask that outlives the request.
+    pub(super) fn line(&self) -> Line {
+        Line { queries: self.queries.clone(), patience: self.patience }
     }
 }

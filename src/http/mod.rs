@@ -10,6 +10,7 @@ mod events;
 pub mod guarded;
 mod openapi;
 mod page;
+mod pieces;
 mod query;
 
 use std::collections::BTreeSet;
@@ -35,12 +36,13 @@ use crate::keel::view::{DeploymentView, PastView, View};
 use crate::serve::{Bounds, serve};
 use crate::yaml::{closest, did_you_mean};
 use answer::{Kind, Reply};
-use ask::Silent;
 use assets::Asset;
 
 pub use accept::Format;
 pub use answer::Body;
+pub use ask::Silent;
 pub use events::{Changes, SUBSCRIBERS_MAX};
+pub use pieces::Lines;
 
 /// What the endpoint asks of the controller. Each is answered once, or dropped.
 #[derive(Debug)]
@@ -108,7 +110,7 @@ pub struct State {
 
 /// Makes the text of `/metrics` from a view, and the deployments in figures.
 pub type Exposition =
-    Box<dyn Fn(&View, &[Figures], Format) -> Result<String, String> + Send + Sync>;
+    Box<dyn Fn(&View, Vec<Figures>, Format) -> Result<Lines, String> + Send + Sync>;
 
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -283,7 +285,7 @@ async fn reply(state: &State, target: &Target<'_>, query: Option<&str>, format: 
         Target::Metrics => metrics(state, format).await,
         Target::Page => page::fleet(state, query).await,
         Target::DeploymentPage(id) => page::deployment(state, id).await,
-        Target::Deployments => state.view().await.map(|view| Reply::json(&view)),
+        Target::Deployments => fleet(state).await,
         Target::Deployment(id) => deployment(state, id).await,
         Target::Timeline(id) => match query::days(query) {
             Ok(days) => timeline(state, id, days).await,
@@ -329,10 +331,15 @@ fn readyz(view: &View) -> Reply {
 
 async fn metrics(state: &State, format: Format) -> Result<Reply, Silent> {
     let (outline, figures) = (state.outline().await?, state.figures().await?);
-    Ok(match (state.exposition)(&outline, &figures, format) {
-        Ok(text) => Reply::metrics(text, format),
-        Err(fault) => Reply::text(StatusCode::INTERNAL_SERVER_ERROR, &fault),
-    })
+    match (state.exposition)(&outline, figures, format) {
+        Ok(lines) => Reply::pieces(Kind::Metrics(format), lines).await,
+        Err(fault) => Ok(Reply::text(StatusCode::INTERNAL_SERVER_ERROR, &fault)),
+    }
+}
+
+async fn fleet(state: &State) -> Result<Reply, Silent> {
+    let json = pieces::Json::new(state.line(), state.outline().await?);
+    Reply::pieces(Kind::Json, json).await
 }
 
 async fn deployment(state: &State, id: &str) -> Result<Reply, Silent> {

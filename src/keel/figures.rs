@@ -1,6 +1,7 @@
 //! What metrics show of a deployment: figures and words of a fixed set, and no sentence. A scrape
 //! comes every few seconds and wants the whole fleet, so nothing is made for it that it drops.
 
+use super::call::{Call, Method};
 use super::deployment::{AccountId, Action, DeploymentId, Desired, Status};
 use super::line::Standing;
 use super::member::Member;
@@ -30,10 +31,19 @@ pub struct Figures {
     pub ready: Option<(u64, bool)>,
     /// The kinds of the temporary wishes in force.
     pub wishes: Vec<&'static str>,
-    /// Calls that could be sent now: reads, starts, stops.
-    pub remaining: [u32; 3],
-    /// When a start and a stop are next allowed; `None` while that depends on a call under way.
-    pub allowed: [Option<Wall>; 2],
+    /// The budgets of its reads, its starts and its stops.
+    pub budgets: [Budget; 3],
+}
+
+/// A budget in figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Of what.
+    pub method: Method,
+    /// Calls that could be sent now.
+    pub remaining: u32,
+    /// When the next one is allowed; `None` while that depends on a call under way.
+    pub allowed: Option<Wall>,
 }
 
 impl Reconciler {
@@ -44,9 +54,10 @@ impl Reconciler {
     }
 
     fn figures_of(&self, member: &Member, line: Option<Standing>, now: Now) -> Figures {
-        let [reads, starts, stops] =
-            [member.read(), member.act(Action::Start), member.act(Action::Stop)]
-                .map(|call| self.room(&call, now));
+        let budget = |call: Call| {
+            let (remaining, allowed) = self.room(&call, now);
+            Budget { method: call.method(), remaining, allowed }
+        };
         let seen = member.observation.as_ref();
         let wishes = self.history.wishes(&member.id);
         let kinds = wishes.map(|wishes| wishes.at(now.wall).map(|wish| wish.want.kind()).collect());
@@ -60,8 +71,8 @@ impl Reconciler {
             queue: line.map(|line| (line.position, line.eta.map(|eta| now.wall_at(eta)))),
             ready: member.intent.is_ready().then(|| (member.lead.as_secs(), member.late.is_some())),
             wishes: kinds.unwrap_or_default(),
-            remaining: [reads.0, starts.0, stops.0],
-            allowed: [starts.1, stops.1],
+            budgets: [member.read(), member.act(Action::Start), member.act(Action::Stop)]
+                .map(budget),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Figures for Prometheus. Calls are counted as they end; everything that has a present state is
-//! written from the [`View`] at each scrape, so what left the desired file leaves the metrics.
+//! written anew at each scrape, so what left the desired file leaves the metrics.
 
+mod exposition;
 mod families;
 mod gathered;
 mod meter;
@@ -22,17 +23,13 @@ use crate::keel::call::{Call, Fate, Method};
 use crate::keel::deployment::DeploymentId;
 use crate::keel::figures::Figures;
 use crate::keel::notice::Notice;
-use crate::keel::time::{Mono, Wall};
-use crate::keel::view::View;
+use crate::keel::time::Wall;
 
-use families::{
-    ACTIONS, API_DURATION, API_REQUESTS, BUILD_INFO, CLOCK_STEPS, DEPLOYMENTS, DESIRED_FILE_VALID,
-    REVERSALS, STATE_SECONDS, UNEXPECTED_429,
-};
+pub use exposition::Exposition;
+use families::{API_DURATION, API_REQUESTS, CLOCK_STEPS, UNEXPECTED_429};
 pub use families::{FAMILIES, Family, Kind, PROCESS_FAMILIES, families_table};
 use tally::{Tally, outcome};
 pub use text::Format;
-use text::Text;
 
 /// Seconds. An answer from the next city takes some 50 ms, one from another continent half a
 /// second; the last two buckets are the default time-out and what a longer one could let pass.
@@ -162,7 +159,7 @@ impl Metrics {
     }
 
     /// Says whether the configuration file as it is now is the one in force. The desired file's
-    /// part of `evenkeel_config_last_reload_successful` comes from the [`View`].
+    /// part of `evenkeel_config_last_reload_successful` comes from what is shown at a scrape.
     pub fn configuration_reloaded(&self, successful: bool) {
         self.configuration.store(successful, Ordering::Relaxed);
     }
@@ -202,47 +199,8 @@ impl Metrics {
         }
     }
 
-    /// The exposition of `view`, of the `fleet` by id, as of `now`, and of all counters, in
-    /// `format`. The view's own deployments are not looked at.
-    ///
-    /// # Errors
-    /// When a counter cannot be written, which the tests of this crate rule out.
-    pub fn encode(
-        &self,
-        view: &View,
-        fleet: &[Figures],
-        now: Mono,
-        format: Format,
-    ) -> Result<String, prometheus::Error> {
-        /// Of the forty at most that a deployment can have, counted generously.
-        const SAMPLES_PER_DEPLOYMENT: usize = 25;
-        let counters = gathered::encode(&self.registry.gather(), format, self.created)?;
-        let samples = fleet.len() * SAMPLES_PER_DEPLOYMENT;
-        let mut text = Text::after(counters, format, samples);
-        text.family(&BUILD_INFO).add([&self.version], 1);
-        let configured = [&self.configuration, &self.web_configuration];
-        let configured = configured.iter().all(|accepted| accepted.load(Ordering::Relaxed));
-        shown::process(&mut text, view, configured);
-        text.family(&DEPLOYMENTS).add([], fleet.len());
-        let mut samples = text.family(&DESIRED_FILE_VALID);
-        for (name, valid) in &*self.files() {
-            samples.add([name], u8::from(*valid));
-        }
-        // Who stands by would say what the leader says, later; whoever sums would count it twice.
-        let leads = (&*view.accounts, fleet);
-        let (accounts, fleet) = if view.leader { leads } else { Default::default() };
-        shown::accounts(&mut text, accounts);
-        shown::deployments(&mut text, fleet);
-        shown::lines(&mut text, fleet);
-        shown::schedules(&mut text, fleet);
-        shown::budgets(&mut text, fleet);
-        self.tallies(&mut text, fleet, now);
-        self.word.write(&mut text, self.created);
-        Ok(text.into_string())
-    }
-
-    /// Writes what was counted for these deployments, and forgets what was counted for others.
-    fn tallies(&self, text: &mut Text, present: &[Figures], now: Mono) {
+    /// Counts for these deployments, by id, and forgets what was counted for others.
+    fn keep_only(&self, present: &[Figures]) {
         let mut fleet = self.fleet();
         let mut known = present.iter().peekable();
         fleet.retain(|id, _| {
@@ -254,22 +212,17 @@ impl Metrics {
                 self.tally(&mut fleet, &one.id);
             }
         }
-        let mut samples = text.family(&ACTIONS);
-        for (id, tally) in &*fleet {
-            for (action, outcome, count) in tally.actions() {
-                let labels = [id.as_str(), action.as_str(), outcome];
-                samples.count(labels, count, tally.created);
-            }
-        }
-        let mut samples = text.family(&REVERSALS);
-        for (id, tally) in &*fleet {
-            samples.count([id.as_str()], tally.reversals, tally.created);
-        }
-        let mut samples = text.family(&STATE_SECONDS);
-        for (id, tally) in &mut *fleet {
-            let created = tally.created;
-            for (status, spent) in tally.meter.read(now) {
-                samples.count([id.as_str(), status], spent.as_secs_f64(), created);
+    }
+
+    /// Shows to `each` what is counted for these deployments, by id, where they are still there.
+    fn tallies(&self, present: &[Figures], mut each: impl FnMut(&DeploymentId, &mut Tally)) {
+        let Some(first) = present.first() else { return };
+        let mut fleet = self.fleet();
+        let mut known = fleet.range_mut::<DeploymentId, _>(&first.id..).peekable();
+        for one in present {
+            while known.next_if(|(id, _)| **id < one.id).is_some() {}
+            if let Some((id, tally)) = known.next_if(|(id, _)| **id == one.id) {
+                each(id, tally);
             }
         }
     }

@@ -4,16 +4,19 @@ use super::UNKNOWN;
 use super::families::{
     ACCOUNT_BUDGET, ACCOUNT_IN_FLIGHT, ACCOUNT_UNAUTHORIZED, ACCOUNT_WIDENED, BUDGET_REMAINING,
     BUDGET_RESET, DEPLOYMENT_CONDITION, DEPLOYMENT_IN_SYNC, DEPLOYMENT_INFO, DEPLOYMENT_STATUS,
-    DESIRED_RUNNING, GUARD_HELD_STOPS, LAST_OBSERVED, LATE, LEADER, LEDGER_WRITABLE,
+    DESIRED_RUNNING, Family, GUARD_HELD_STOPS, LAST_OBSERVED, LATE, LEADER, LEDGER_WRITABLE,
     NEXT_TRANSITION, QUEUE_ETA, QUEUE_POSITION, RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, START_LEAD,
     WISH_ACTIVE,
 };
-use super::text::Text;
+use super::text::{Samples, Text};
 use crate::keel::call::Method;
 use crate::keel::deployment::{Desired, Status};
 use crate::keel::figures::Figures;
 use crate::keel::plan::Reason;
 use crate::keel::view::{AccountView, View};
+
+/// A family, and how a deployment writes its samples.
+type Column = (&'static Family, fn(&Figures, &mut Samples<'_>));
 
 pub(super) fn process(text: &mut Text, view: &View, configuration: bool) {
     let accepted = configuration && view.file.revision.is_some() && view.file.fault.is_none();
@@ -50,90 +53,68 @@ pub(super) fn accounts(text: &mut Text, accounts: &[AccountView]) {
     }
 }
 
-pub(super) fn deployments(text: &mut Text, fleet: &[Figures]) {
-    let mut samples = text.family(&DEPLOYMENT_INFO);
-    for one in fleet {
-        samples.add([one.id.as_str(), one.account.as_str()], 1);
-    }
-    let mut samples = text.family(&DESIRED_RUNNING);
-    for one in fleet {
-        samples.add([one.id.as_str()], u8::from(one.desired == Desired::Running));
-    }
-    let mut samples = text.family(&DEPLOYMENT_STATUS);
-    for one in fleet {
-        let seen = one.observed.as_ref().map(|(status, _)| status.as_str());
-        for status in Status::KNOWN {
-            samples.add([one.id.as_str(), status], u8::from(seen == Some(status)));
-        }
-        let unknown = seen.is_some_and(|word| !Status::KNOWN.contains(&word));
-        samples.add([one.id.as_str(), UNKNOWN], u8::from(unknown));
-    }
-    let mut samples = text.family(&DEPLOYMENT_IN_SYNC);
-    for one in fleet {
-        samples.add([one.id.as_str()], u8::from(one.reason == Reason::InSync));
-    }
-    let mut samples = text.family(&LAST_OBSERVED);
-    for one in fleet {
+/// What each deployment shows, family by family.
+pub(super) const FAMILIES: [Column; 14] = [
+    (&DEPLOYMENT_INFO, |one, out| out.add([one.id.as_str(), one.account.as_str()], 1)),
+    (&DESIRED_RUNNING, |one, out| {
+        out.add([one.id.as_str()], u8::from(one.desired == Desired::Running));
+    }),
+    (&DEPLOYMENT_STATUS, status),
+    (&DEPLOYMENT_IN_SYNC, |one, out| {
+        out.add([one.id.as_str()], u8::from(one.reason == Reason::InSync));
+    }),
+    (&LAST_OBSERVED, |one, out| {
         let when = one.observed.as_ref().map_or(0.0, |(_, at)| at.seconds());
-        samples.add([one.id.as_str()], when);
-    }
-    let mut samples = text.family(&DEPLOYMENT_CONDITION);
-    for one in fleet {
-        samples.add([one.id.as_str(), one.reason.as_str()], 1);
-    }
-}
-
-pub(super) fn lines(text: &mut Text, fleet: &[Figures]) {
-    let waiting = || fleet.iter().filter_map(|one| Some((&one.id, one.queue?)));
-    let mut samples = text.family(&QUEUE_POSITION);
-    for (id, (position, _)) in waiting() {
-        samples.add([id.as_str()], position);
-    }
-    let mut samples = text.family(&QUEUE_ETA);
-    for (id, (_, eta)) in waiting() {
-        if let Some(eta) = eta {
-            samples.add([id.as_str()], eta.seconds());
+        out.add([one.id.as_str()], when);
+    }),
+    (&DEPLOYMENT_CONDITION, |one, out| out.add([one.id.as_str(), one.reason.as_str()], 1)),
+    (&QUEUE_POSITION, |one, out| {
+        if let Some((position, _)) = one.queue {
+            out.add([one.id.as_str()], position);
         }
-    }
-}
-
-pub(super) fn schedules(text: &mut Text, fleet: &[Figures]) {
-    let mut samples = text.family(&NEXT_TRANSITION);
-    for one in fleet {
+    }),
+    (&QUEUE_ETA, |one, out| {
+        if let Some((_, Some(eta))) = one.queue {
+            out.add([one.id.as_str()], eta.seconds());
+        }
+    }),
+    (&NEXT_TRANSITION, |one, out| {
         if let Some(until) = one.until {
-            samples.add([one.id.as_str()], until.seconds());
+            out.add([one.id.as_str()], until.seconds());
         }
-    }
-    let ready = || fleet.iter().filter_map(|one| Some((&one.id, one.ready?)));
-    let mut samples = text.family(&START_LEAD);
-    for (id, (lead, _)) in ready() {
-        samples.add([id.as_str()], lead);
-    }
-    let mut samples = text.family(&LATE);
-    for (id, (_, late)) in ready() {
-        samples.add([id.as_str()], u8::from(late));
-    }
-    let mut samples = text.family(&WISH_ACTIVE);
-    for one in fleet {
-        one.wishes.iter().for_each(|kind| samples.add([one.id.as_str(), kind], 1));
-    }
-}
-
-pub(super) fn budgets(text: &mut Text, fleet: &[Figures]) {
-    const READS: Method = Method::Status;
-    const ACTS: [Method; 2] = [Method::Start, Method::Stop];
-    let mut samples = text.family(&BUDGET_REMAINING);
-    for one in fleet {
-        for (method, remaining) in [READS].iter().chain(&ACTS).zip(one.remaining) {
-            samples.add([one.id.as_str(), method.as_str()], remaining);
+    }),
+    (&START_LEAD, |one, out| {
+        if let Some((lead, _)) = one.ready {
+            out.add([one.id.as_str()], lead);
         }
-    }
-    let mut samples = text.family(&BUDGET_RESET);
-    for one in fleet {
-        for (method, allowed) in ACTS.iter().zip(one.allowed) {
-            if let Some(allowed) = allowed {
-                samples.add([one.id.as_str(), method.as_str()], allowed.seconds());
+    }),
+    (&LATE, |one, out| {
+        if let Some((_, late)) = one.ready {
+            out.add([one.id.as_str()], u8::from(late));
+        }
+    }),
+    (&WISH_ACTIVE, |one, out| {
+        one.wishes.iter().for_each(|kind| out.add([one.id.as_str(), kind], 1));
+    }),
+    (&BUDGET_REMAINING, |one, out| {
+        for budget in &one.budgets {
+            out.add([one.id.as_str(), budget.method.as_str()], budget.remaining);
+        }
+    }),
+    (&BUDGET_RESET, |one, out| {
+        for budget in one.budgets.iter().filter(|budget| budget.method.acts()) {
+            if let Some(allowed) = budget.allowed {
+                out.add([one.id.as_str(), budget.method.as_str()], allowed.seconds());
             }
         }
+    }),
+];
+
+fn status(one: &Figures, out: &mut Samples<'_>) {
+    let seen = one.observed.as_ref().map(|(status, _)| status.as_str());
+    for status in Status::KNOWN {
+        out.add([one.id.as_str(), status], u8::from(seen == Some(status)));
     }
+    let unknown = seen.is_some_and(|word| !Status::KNOWN.contains(&word));
+    out.add([one.id.as_str(), UNKNOWN], u8::from(unknown));
 }

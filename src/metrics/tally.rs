@@ -1,10 +1,33 @@
 //! What is counted for one deployment.
 
+use super::families::{ACTIONS, Family, REVERSALS, STATE_SECONDS};
 use super::meter::Meter;
+use super::text::Samples;
 use super::{NEVER_LEFT, UNANSWERED};
 use crate::keel::call::Fate;
-use crate::keel::deployment::Action;
-use crate::keel::time::Wall;
+use crate::keel::deployment::{Action, DeploymentId};
+use crate::keel::time::{Mono, Wall};
+
+/// A family, and how what is counted for a deployment writes its samples at a time.
+type Column = (&'static Family, fn(&DeploymentId, &mut Tally, Mono, &mut Samples<'_>));
+
+/// What is counted for each deployment, family by family.
+pub(super) const FAMILIES: [Column; 3] = [
+    (&ACTIONS, |id, tally, _, out| {
+        for (action, outcome, count) in tally.actions() {
+            out.count([id.as_str(), action.as_str(), outcome], count, tally.created);
+        }
+    }),
+    (&REVERSALS, |id, tally, _, out| {
+        out.count([id.as_str()], tally.reversals, tally.created);
+    }),
+    (&STATE_SECONDS, |id, tally, now, out| {
+        let created = tally.created;
+        for (status, spent) in tally.meter.read(now) {
+            out.count([id.as_str(), status], spent.as_secs_f64(), created);
+        }
+    }),
+];
 
 /// What can become of a start or stop, in the order in which it is written.
 const OUTCOMES: [&str; 6] = [ACCEPTED, FAILED, LIMITED, NEVER_LEFT, REFUSED, UNANSWERED];

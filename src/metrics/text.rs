@@ -39,28 +39,41 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Continues `out`, with room for `samples` more.
-    pub(super) fn after(mut out: String, format: Format, samples: usize) -> Self {
-        /// A long sample: the longest name, a 64-byte id, a reason.
-        const SAMPLE_BYTES: usize = 128;
-        out.reserve(samples.saturating_mul(SAMPLE_BYTES));
+    /// Continues `out`.
+    pub(super) const fn after(out: String, format: Format) -> Self {
         Self { out, format }
     }
 
-    /// The text.
-    pub(super) fn into_string(mut self) -> String {
+    /// The length of what is written so far, in bytes.
+    pub(super) const fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// What is written so far, with room for `room` bytes in its place.
+    pub(super) fn take(&mut self, room: usize) -> String {
+        std::mem::replace(&mut self.out, String::with_capacity(room))
+    }
+
+    /// Says that nothing follows, where the format wants that.
+    pub(super) fn end(&mut self) {
         if self.format == Format::OpenMetrics {
             self.out.push_str("# EOF\n");
         }
-        self.out
     }
 
     /// Begins `family`; its samples must follow before the next one begins.
     pub(super) fn family(&mut self, family: &'static Family) -> Samples<'_> {
+        self.part(family, true)
+    }
+
+    /// As [`Text::family`], or goes on with the family that was begun last.
+    pub(super) fn part(&mut self, family: &'static Family, begins: bool) -> Samples<'_> {
         let Family { name, kind, labels, help } = family;
         let short = self.format.family(name, *kind == Kind::Counter);
-        // Writing to a string cannot fail, here and below.
-        let _ = write!(self.out, "# HELP {short} {help}\n# TYPE {short} {kind}\n");
+        if begins {
+            // Writing to a string cannot fail, here and below.
+            let _ = write!(self.out, "# HELP {short} {help}\n# TYPE {short} {kind}\n");
+        }
         let stamped = *kind == Kind::Counter && self.format == Format::OpenMetrics;
         let created = stamped.then(|| frame(&format!("{short}_created"), labels));
         Samples { out: &mut self.out, family, frame: frame(name, labels), created }
@@ -175,13 +188,13 @@ mod tests {
         let mut text = Text::default();
         text.family(&ACCOUNT_UNAUTHORIZED).add(["a\"b\\c\nd"], 1);
         let want = "evenkeel_account_unauthorized{account=\"a\\\"b\\\\c\\nd\"} 1\n";
-        assert!(text.into_string().ends_with(want));
+        assert!(text.take(0).ends_with(want));
     }
 
     #[test]
     fn a_family_without_labels_has_no_braces() {
         let mut text = Text::default();
         text.family(&LEADER).add([], 0);
-        assert!(text.into_string().ends_with("\nevenkeel_leader 0\n"));
+        assert!(text.take(0).ends_with("\nevenkeel_leader 0\n"));
     }
 }

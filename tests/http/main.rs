@@ -4,6 +4,7 @@
 mod admin;
 mod openapi;
 mod page;
+mod pieces;
 mod socket;
 #[path = "../view_fixture/mod.rs"]
 mod view_fixture;
@@ -11,7 +12,7 @@ mod view_fixture;
 use std::time::Duration;
 
 use evenkeel::http::admin::{Gate, RATE};
-use evenkeel::http::{Changes, Heartbeat, PATIENCE, Query, STUCK_AFTER, State, route};
+use evenkeel::http::{Changes, Heartbeat, Lines, PATIENCE, Query, STUCK_AFTER, State, route};
 use evenkeel::keel::deployment::{DeploymentId, Desired};
 use evenkeel::keel::figures::Figures;
 use evenkeel::keel::overview::Overview;
@@ -82,7 +83,9 @@ fn of(queries: mpsc::Sender<Query>) -> State {
         gate: Gate::new(Duration::from_secs(7 * 24 * 3600), RATE, None),
         changes: Changes::new(NOW),
         now: Box::new(|| NOW),
-        exposition: Box::new(|_, fleet, format| Ok(format!("{format:?} of {}\n", fleet.len()))),
+        exposition: Box::new(|_, fleet, format| {
+            Ok(Lines::new(std::iter::once(format!("{format:?} of {}\n", fleet.len()))))
+        }),
     }
 }
 

@@ -60,6 +60,7 @@ fn what_begins_anew_says_so() {
     let clock = Arc::clone(&time);
     let metrics =
         Metrics::new("1.2.3", move || Wall::from_millis(clock.load(Ordering::Relaxed))).unwrap();
+    let metrics = Arc::new(metrics);
     let stamp = |view: &View, name: &str| {
         let text = encode(&metrics, view, NOW, Format::OpenMetrics);
         let line = text.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));

@@ -13,7 +13,7 @@ use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use evenkeel::controller::show;
 use evenkeel::http::admin::{Gate, RATE};
-use evenkeel::http::{self, Changes, Heartbeat, PATIENCE, State};
+use evenkeel::http::{self, Changes, Heartbeat, Lines, PATIENCE, State};
 use evenkeel::keel::call::{Body, Call, Outcome, Request};
 use evenkeel::keel::deployment::{Desired, Status};
 use evenkeel::keel::history::History;
@@ -201,7 +201,7 @@ fn endpoint(world: World) -> State {
             }
         }
     });
-    let metrics = Metrics::new("0.0.0", move || now.wall).unwrap();
+    let metrics = Arc::new(Metrics::new("0.0.0", move || now.wall).unwrap());
     State {
         queries,
         patience: PATIENCE,
@@ -210,8 +210,8 @@ fn endpoint(world: World) -> State {
         changes: Changes::new(now.mono),
         now: Box::new(move || now.mono),
         exposition: Box::new(move |view, fleet, _| {
-            let text = metrics.encode(view, fleet, now.mono, metrics::Format::Text);
-            text.map_err(|error| error.to_string())
+            let text = metrics.expose(view, fleet, now.mono, metrics::Format::Text);
+            text.map(Lines::new).map_err(|error| error.to_string())
         }),
     }
 }

@@ -2,7 +2,7 @@
 
 use evenkeel::keel::call::Method;
 use evenkeel::keel::deployment::Status;
-use evenkeel::keel::figures::Figures;
+use evenkeel::keel::figures::{Budget, Figures};
 use evenkeel::keel::view::{DeploymentView, View};
 
 /// What metrics are to show of the deployments of `view`.
@@ -12,9 +12,12 @@ pub(crate) fn figures(view: &View) -> Vec<Figures> {
 
 fn of(one: &DeploymentView) -> Figures {
     // A view that was written by hand may leave some out.
-    let budget = |method| one.budgets.iter().find(|budget| budget.method == method);
-    let remaining = |method| budget(method).map_or(0, |budget| budget.remaining);
-    let allowed = |method| Some(budget(method)?.next_allowed?.0);
+    let budget = |method| {
+        let shown = one.budgets.iter().find(|budget| budget.method == method);
+        let remaining = shown.map_or(0, |budget| budget.remaining);
+        let allowed = shown.and_then(|budget| Some(budget.next_allowed?.0));
+        Budget { method, remaining, allowed }
+    };
     let kind = |kind: &str| if kind == "override" { "override" } else { "suspend" };
     Figures {
         id: one.id.clone(),
@@ -26,7 +29,6 @@ fn of(one: &DeploymentView) -> Figures {
         queue: one.queue.as_ref().map(|queue| (queue.position, queue.eta.map(|time| time.0))),
         ready: one.ready.as_ref().map(|ready| (ready.lead_seconds, ready.late.is_some())),
         wishes: one.wishes.iter().map(|wish| kind(&wish.kind)).collect(),
-        remaining: [Method::Status, Method::Start, Method::Stop].map(remaining),
-        allowed: [Method::Start, Method::Stop].map(allowed),
+        budgets: [Method::Status, Method::Start, Method::Stop].map(budget),
     }
 }
