@@ -62,7 +62,7 @@ fn manifest(fleet: impl IntoIterator<Item = (String, Arc<Schedule>)>) -> Manifes
         let intent = Intent { wanted, ..Intent::fixed(Desired::Stopped) };
         (DeploymentId::parse(&id).unwrap(), intent)
     };
-    Manifest::new("0".into(), fleet.into_iter().map(intent).collect())
+    Manifest::new("0".into(), fleet.into_iter().map(intent))
 }
 
 fn at(text: &str) -> Wall {

@@ -50,7 +50,7 @@ pub fn files(paths: &[PathBuf], accounts: Option<&[AccountId]>) -> Result<Files,
 /// When it cannot be read, or anything in it is wrong.
 pub fn whole(path: &Path, accounts: Option<&[AccountId]>) -> Result<Arc<Manifest>, Failure> {
     if path == Path::new(NOTHING) {
-        return Ok(Arc::new(Manifest::new(manifest::revision(b""), Default::default())));
+        return Ok(Arc::new(Manifest::new(manifest::revision(b""), [])));
     }
     let Files { taken, .. } = files(&[path.to_owned()], accounts)?;
     let report = taken.report();

@@ -121,7 +121,7 @@ fn only(manifest: &Arc<Manifest>, ids: &[String]) -> Result<Arc<Manifest>, Failu
     if ids.is_empty() {
         return Ok(manifest.clone());
     }
-    let mut part = Manifest::new(manifest.revision.clone(), BTreeMap::new());
+    let mut part = Manifest::new(manifest.revision.clone(), []);
     for id in ids {
         let Some((id, intent)) = manifest.intents.get_key_value(id.as_str()) else {
             let known: Vec<_> = manifest.intents.keys().map(DeploymentId::as_str).collect();

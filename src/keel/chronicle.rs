@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::decision::Decision;
 use super::deployment::{DeploymentId, Desired, Status};
 use super::desk::Desk;
+use super::fleet::joined;
 use super::history::History;
 use super::intent::{Resolved, Rule};
 use super::member::Member;
@@ -294,20 +295,21 @@ impl Chronicle {
     }
 
     /// Whoever was noted and is not among `known`.
-    pub(super) fn others(&self, known: impl Fn(&DeploymentId) -> bool) -> Vec<DeploymentId> {
-        self.last.keys().filter(|id| !known(id)).cloned().collect()
+    pub(super) fn others<T>(&self, known: &BTreeMap<DeploymentId, T>) -> Vec<DeploymentId> {
+        let others = joined(&self.last, known).filter(|(_, _, known)| known.is_none());
+        others.map(|(id, ..)| id.clone()).collect()
     }
 
     /// The fewest records that add up to this.
     pub(super) fn snapshot(&self, out: &mut Vec<Record>) {
-        let mut told: BTreeMap<&DeploymentId, Last> = BTreeMap::new();
+        let mut told: BTreeMap<DeploymentId, Last> = BTreeMap::new();
         for (at, note) in &self.notes {
-            told.entry(note.deployment()).or_default().take(at.wall, note);
+            told.entry(note.deployment().clone()).or_default().take(at.wall, note);
             out.push(Record::Noted { at: *at, note: note.clone() });
         }
         // Last, because the notes before it are older than what it says.
-        for (deployment, last) in &self.last {
-            if told.get(deployment) != Some(&**last) {
+        for (deployment, last, told) in joined(&self.last, &told) {
+            if told != Some(&**last) {
                 let (deployment, last) = (deployment.clone(), last.clone());
                 out.push(Record::Carried(Carried::Last { deployment, last }));
             }
@@ -346,7 +348,7 @@ impl History {
 impl Reconciler {
     /// Notes who has left the desired file, also while no process ran.
     pub(super) fn note_who_left(&mut self, now: Now, decision: &mut Decision) {
-        let left = self.history.chronicle.others(|id| self.members.contains_key(id));
+        let left = self.history.chronicle.others(&self.members);
         for deployment in left {
             let note = Note::Left { deployment };
             self.remember(Record::Noted { at: now.into(), note }, decision);

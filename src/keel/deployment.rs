@@ -5,13 +5,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::time::Mono;
 
 /// The id that the API knows a deployment by, such as `w41b11c0`. Not its name.
+///
+/// Fleets are maps by id, and each step looks something up: a short id is compared where it is,
+/// without a look elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct DeploymentId(Arc<str>);
+pub struct DeploymentId(SmolStr);
 
 impl DeploymentId {
     /// Longest id accepted.

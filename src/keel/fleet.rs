@@ -1,5 +1,6 @@
 //! The fleet follows the desired file.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::account::Account;
@@ -28,11 +29,12 @@ impl Reconciler {
         let released = self.guard(before.as_deref(), manifest, now, decision);
         self.almanac.clear();
         self.revision = manifest.revision.clone();
-        let stays = |member: &Member| {
-            let intent = manifest.intents.get(&member.id);
-            intent.is_some_and(|intent| intent.account == member.intent.account)
-        };
-        let gone = self.ids_where(|member| !stays(member));
+        let gone: Vec<_> = joined(&self.members, &manifest.intents)
+            .filter(|(_, member, intent)| {
+                !intent.is_some_and(|intent| intent.account == member.intent.account)
+            })
+            .map(|(id, ..)| id.clone())
+            .collect();
         for id in &gone {
             self.leave(id);
             self.forget_wait(id, now, decision);
@@ -72,11 +74,11 @@ impl Reconciler {
     /// The deployments of which another state of the file asks something else, or for the first
     /// time.
     fn changed_by<'m>(&self, manifest: &'m Manifest) -> Vec<&'m DeploymentId> {
-        let differs = |(id, intent): &(&DeploymentId, &Arc<Intent>)| {
-            let same = self.members.get(*id).is_some_and(|member| member.intent == **intent);
+        let differs = |(_, intent, member): &(_, &Arc<Intent>, Option<&Box<Member>>)| {
+            let same = member.is_some_and(|member| member.intent == **intent);
             !same && self.accounts.contains_key(&intent.account)
         };
-        manifest.intents.iter().filter(differs).map(|(id, _)| id).collect()
+        joined(&manifest.intents, &self.members).filter(differs).map(|(id, ..)| id).collect()
     }
 
     /// Other rules from now on. Accounts that are gone keep their past in the ledger.
@@ -120,6 +122,19 @@ impl Reconciler {
             account.line_up(&mut member, None);
         }
     }
+}
+
+/// Each of `some`, with what `others` have of the same key. Both are in order, so a large fleet is
+/// gone through and not looked up.
+pub(super) fn joined<'a, 'b, K: Ord, A, B>(
+    some: &'a BTreeMap<K, A>,
+    others: &'b BTreeMap<K, B>,
+) -> impl Iterator<Item = (&'a K, &'a A, Option<&'b B>)> {
+    let mut others = others.iter().peekable();
+    some.iter().map(move |(key, value)| {
+        while others.next_if(|(other, _)| *other < key).is_some() {}
+        (key, value, others.next_if(|(other, _)| *other == key).map(|(_, other)| other))
+    })
 }
 
 /// A file is in force: what it changes, what it mends, who leaves.

@@ -1,6 +1,6 @@
 //! The mass-stop guard: which stops an edit brings, what they are called, and when they are held.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::almanac::Almanac;
 use super::deployment::DeploymentId;
+use super::fleet::joined;
 use super::intent::{Intent, Manifest};
 use super::policy::StopLimit;
 use super::record::Stamp;
@@ -20,11 +21,12 @@ use super::view::Time;
 pub fn mass_stop(before: Option<&Manifest>, after: &Manifest, at: Wall) -> BTreeSet<DeploymentId> {
     let mut almanac = Almanac::default();
     let mut stops = |intent: &Intent| is_stop(intent, at, &mut almanac);
-    let fresh = |(id, intent): &(&DeploymentId, &Arc<Intent>)| {
-        let was = before.and_then(|before| before.intent(id));
-        stops(intent) && !was.is_some_and(&mut stops)
+    let nothing = BTreeMap::new();
+    let before = before.map_or(&nothing, |before| &before.intents);
+    let fresh = |(_, intent, was): &(_, &Arc<Intent>, Option<&Arc<Intent>>)| {
+        stops(intent) && !was.is_some_and(|was| stops(was))
     };
-    after.intents.iter().filter(fresh).map(|(id, _)| id.clone()).collect()
+    joined(&after.intents, before).filter(fresh).map(|(id, ..)| id.clone()).collect()
 }
 
 /// Whether `intent` asks for a stop at `at`, by the file alone: how long starts take is not in it.

@@ -27,7 +27,10 @@ pub struct Manifest {
 impl Manifest {
     /// These intents, and nothing acknowledged. Neighbours that ask for the same share it: most of
     /// a large file does.
-    pub fn new(revision: Arc<str>, intents: BTreeMap<DeploymentId, Intent>) -> Self {
+    pub fn new(
+        revision: Arc<str>,
+        intents: impl IntoIterator<Item = (DeploymentId, Intent)>,
+    ) -> Self {
         let mut last: Option<Arc<Intent>> = None;
         let shared = intents.into_iter().map(|(id, intent)| {
             let known = last.take().filter(|known| **known == intent);

@@ -118,7 +118,7 @@ pub fn merge(candidates: &[Candidate]) -> Merged {
 
 /// One state of several contents. `commit` is what they are a state of, if that is known.
 pub fn united(in_force: &[Arc<Valid>], commit: Option<&str>) -> Manifest {
-    let mut whole = Manifest::new(revision(in_force, commit), BTreeMap::new());
+    let mut whole = Manifest::new(revision(in_force, commit), []);
     for Valid { manifest, .. } in in_force.iter().map(Arc::as_ref) {
         if whole.intents.is_empty() {
             whole.intents.clone_from(&manifest.intents);
@@ -188,14 +188,16 @@ struct Clash<'a> {
 }
 
 fn clashes<'a>(candidates: &'a [Candidate], stands: &[Stand]) -> Vec<Clash<'a>> {
-    let mut owners: BTreeMap<&DeploymentId, Vec<usize>> = BTreeMap::new();
+    let mut named: Vec<(&DeploymentId, usize)> = Vec::new();
     for (index, (file, stand)) in candidates.iter().zip(stands).enumerate() {
-        for id in file.content(*stand).iter().flat_map(|valid| valid.manifest.intents.keys()) {
-            owners.entry(id).or_default().push(index);
-        }
+        let ids = file.content(*stand).into_iter().flat_map(|valid| valid.manifest.intents.keys());
+        named.extend(ids.map(|id| (id, index)));
     }
-    let twice = owners.into_iter().filter(|(_, owners)| owners.len() > 1);
-    let clash = twice.map(|(id, owners)| {
+    // Each file's are in order already.
+    named.sort();
+    let twice = named.chunk_by(|one, other| one.0 == other.0).filter(|alike| alike.len() > 1);
+    let clash = twice.map(|alike| {
+        let (id, owners) = (alike[0].0, alike.iter().map(|(_, index)| *index).collect::<Vec<_>>());
         let keepers = owners.iter().filter(|index| candidates[**index].had(id)).count();
         let stays = |index: &usize| keepers == 1 && candidates[*index].had(id);
         let falling = owners.iter().copied().filter(|index| !stays(index)).collect();

@@ -1,6 +1,6 @@
 //! Text to a [`Manifest`], or all that is wrong with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -80,14 +80,14 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn file(&mut self, root: &Node, beside: &Beside<'_>) -> BTreeMap<DeploymentId, Intent> {
+    fn file(&mut self, root: &Node, beside: &Beside<'_>) -> Vec<(DeploymentId, Intent)> {
         if root.is_null() {
             self.faults.problem_at(At::File, format!("the file is empty; {EMPTY_FLEET}"));
-            return BTreeMap::new();
+            return Vec::new();
         }
         let expected = "a map with the key `deployments`";
         let Some(mut fields) = Fields::of(root, "", expected, &mut self.faults) else {
-            return BTreeMap::new();
+            return Vec::new();
         };
         self.top(&mut fields, beside);
         let intents = match fields.take("deployments", &mut self.faults) {
@@ -95,7 +95,7 @@ impl Reader<'_> {
             None => {
                 let message = format!("`deployments` is missing; {EMPTY_FLEET}");
                 self.faults.problem_at(At::File, message);
-                BTreeMap::new()
+                Vec::new()
             }
         };
         self.schedules.warn_of_unused(&mut self.faults);
@@ -152,8 +152,8 @@ impl Reader<'_> {
         }
     }
 
-    fn fleet(&mut self, entry: &Entry) -> BTreeMap<DeploymentId, Intent> {
-        let mut intents = BTreeMap::new();
+    fn fleet(&mut self, entry: &Entry) -> Vec<(DeploymentId, Intent)> {
+        let mut intents = Vec::new();
         match &entry.value.kind {
             Kind::Null => {
                 let message = format!("there is nothing behind `deployments:`; {EMPTY_FLEET}");

@@ -1,6 +1,6 @@
 //! Text to nodes.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
@@ -227,7 +227,6 @@ impl Builder<'_> {
 
     fn entries(&mut self, raw: Vec<(Spanned<Raw>, Spanned<Raw>)>) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::with_capacity(raw.len());
-        let mut seen: BTreeMap<Box<str>, Place> = BTreeMap::new();
         for (key, value) in raw {
             let place = place_of(key.defined);
             let key: Box<str> = match key.value {
@@ -238,20 +237,34 @@ impl Builder<'_> {
                     continue;
                 }
             };
-            let value = self.node(value);
-            if let Some(first) = seen.get(&key) {
-                let (shown, first) = (shown(&key), *first);
-                let (line, column) = (first.line, first.column);
+            entries.push(Entry { key, place, value: self.node(value) });
+        }
+        self.once(entries)
+    }
+
+    /// Of entries with one key the first, in the order of the file.
+    fn once(&mut self, mut entries: Vec<Entry>) -> Vec<Entry> {
+        let mut order: Vec<usize> = (0..entries.len()).collect();
+        // Stable, so the first of a key comes first; and large files are mostly in order already.
+        order.sort_by(|one, other| entries[*one].key.cmp(&entries[*other].key));
+        let same = |one: &usize, other: &usize| entries[*one].key == entries[*other].key;
+        let mut again = BTreeSet::new();
+        for alike in order.chunk_by(same) {
+            let [first, more @ ..] = alike else { continue };
+            let Place { line, column, .. } = entries[*first].place;
+            for index in more {
+                let Entry { key, place, .. } = &entries[*index];
+                let key = shown(key);
                 self.faults.problem(
-                    place,
-                    format!(
-                        "`{shown}` is here twice; the first is in line {line}, column {column}"
-                    ),
+                    *place,
+                    format!("`{key}` is here twice; the first is in line {line}, column {column}"),
                 );
-                continue;
+                again.insert(*index);
             }
-            seen.insert(key.clone(), place);
-            entries.push(Entry { key, place, value });
+        }
+        if !again.is_empty() {
+            let mut index = 0..;
+            entries.retain(|_| !index.next().is_some_and(|index| again.contains(&index)));
         }
         entries
     }

@@ -55,7 +55,7 @@ pub(crate) fn start_of(deployment: &str) -> Call {
 
 pub(crate) fn manifest(revision: &str, intents: &[(&str, Intent)]) -> Arc<Manifest> {
     let intents = intents.iter().map(|(name, intent)| (id(name), intent.clone()));
-    Arc::new(Manifest::new(revision.into(), intents.collect()))
+    Arc::new(Manifest::new(revision.into(), intents))
 }
 
 pub(crate) fn running() -> Intent {

@@ -130,7 +130,7 @@ impl State {
         let intents = places
             .map(|(id, place)| (DeploymentId::parse(id).unwrap(), Intent::fixed(place.desired)));
         let revision = format!("{}-{}", self.places[0].desired, self.places[1].desired);
-        let file = Manifest::new(revision.into(), intents.collect());
+        let file = Manifest::new(revision.into(), intents);
         self.feed(rules, Event::ManifestRead(Arc::new(file)));
     }
 

@@ -25,7 +25,7 @@ pub(crate) fn id(place: usize) -> DeploymentId {
 /// A fleet that is asked for the same.
 pub(crate) fn manifest(fleet: usize, intent: &Intent) -> Arc<Manifest> {
     let intents = (0..fleet).map(|place| (id(place), intent.clone()));
-    Arc::new(Manifest::new("r1".into(), intents.collect()))
+    Arc::new(Manifest::new("r1".into(), intents))
 }
 
 pub(crate) fn facts(id: &DeploymentId, status: Status) -> Facts {

@@ -33,7 +33,7 @@ pub(crate) struct Desired {
 
 impl Desired {
     pub(crate) fn new() -> Self {
-        let none = Arc::new(Manifest::new("0".into(), [].into()));
+        let none = Arc::new(Manifest::new("0".into(), []));
         let (file, kept, told) = (none.clone(), none.clone(), none);
         Self { file, half: None, kept, told, in_force: None, owed: false }
     }

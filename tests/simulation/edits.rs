@@ -113,8 +113,7 @@ impl<C: Choose> World<'_, C> {
     /// Every deployment of the setup, wanted so.
     pub(crate) fn want_all(&mut self, state: Desired) {
         let ids = IDS.iter().take(self.setup.deployments);
-        let intents =
-            ids.map(|id| (DeploymentId::parse(id).unwrap(), Intent::fixed(state))).collect();
+        let intents = ids.map(|id| (DeploymentId::parse(id).unwrap(), Intent::fixed(state)));
         let revision = self.next_revision();
         self.save(Manifest::new(revision, intents));
     }
