@@ -380,9 +380,9 @@ fn verify(global: &Global, args: &VerifyArgs) -> Result<Exit, Failure> {
     match args.output {
         Format::Json => output::json(&facts)?,
         Format::Text => {
-            let fault = facts.fault.iter().map(|fault| format!("fault: {fault}"));
-            let lines: Vec<_> = Some(facts.text()).into_iter().chain(fault).collect();
-            let lines: Vec<_> = lines.into_iter().filter(|line| !line.is_empty()).collect();
+            let text = Some(facts.text()).filter(|text| !text.is_empty());
+            let fault = facts.fault.as_ref().map(|fault| format!("fault: {fault}"));
+            let lines: Vec<_> = text.into_iter().chain(fault).collect();
             output::line(&lines.join("\n"))?
         }
     };

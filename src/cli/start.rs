@@ -248,8 +248,8 @@ fn open(settings: &Settings) -> Result<Opened, Failure> {
     let mut torn = recovery.torn.as_ref().map_or(0, |torn| torn.calls);
     if recovery.fresh && !Memory::of(&settings.state_dir).map_err(no_ledger)?.is_blank() {
         tracing::warn!(
-            "the calls that this machine saw in a shared ledger were not imported; so every limit \
-             counts as used up just now"
+            "the calls that this machine saw in a shared ledger were not brought along by \
+             `evenkeel ledger import`; so every limit counts as used up just now"
         );
         torn = u32::MAX;
     }
@@ -271,7 +271,7 @@ fn taken_over(settings: &Settings, taken: Taken, clock: &Clock) -> Result<Opened
     if file {
         tracing::warn!(
             "{} has a ledger in it, which the shared one does not know; so every limit counts as \
-             used up just now",
+             used up just now (`evenkeel ledger import` would have brought it along)",
             settings.state_dir.display()
         );
     }

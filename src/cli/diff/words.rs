@@ -50,11 +50,7 @@ pub(super) fn headline(comparison: &Comparison) -> String {
     let all = diff.fleet.1 + diff.count(Kind::Removed);
     let edits = diff.edits.len();
     let change = if edits == 1 { "changes" } else { "change" };
-    format!("{edits} of {} {change}: {}", deployments(all), counts.join(", "))
-}
-
-pub(super) fn deployments(count: usize) -> String {
-    counted(count, "deployment")
+    format!("{edits} of {} {change}: {}", counted(all, "deployment"), counts.join(", "))
 }
 
 /// Each difference of the entries: `state: running -> stopped`.
@@ -171,7 +167,7 @@ pub(super) fn totals(comparison: &Comparison) -> Option<String> {
 /// The guard's verdict, with the way out.
 pub(super) fn verdict(guard: &Verdict) -> String {
     let Verdict { stops, fleet, limit, change, ruling } = guard;
-    let stops = format!("{} of {}", stops.len(), deployments(*fleet));
+    let stops = format!("{} of {}", stops.len(), counted(*fleet, "deployment"));
     let limit = format!(
         "`guards.stops` holds more than {} that are more than {} %",
         limit.above, limit.percent
