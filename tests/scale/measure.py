@@ -5,7 +5,8 @@ Run: cargo build --release --bins --examples && python3 tests/scale/measure.py [
 
 One table a fleet, then what is compared between fleets. Everything stays on the loopback address, and
 each child is reaped. CPU is counted in seconds on a CPU, so that neighbours disturb it least; times
-are the best of several, except where a percentile is named. EVENKEEL names another binary.
+are the best of several, except where a percentile is named. EVENKEEL names another binary; it gets the
+memory settings of the systemd unit.
 """
 
 import os, subprocess, sys, tempfile, time
@@ -49,8 +50,9 @@ def fleet(count, figures):
     before, begin, woken = cpu(daemon.pid), time.monotonic(), wakeups(daemon.pid)
     time.sleep(SECONDS)
     span = time.monotonic() - begin
+    woken = sum(times - woken.get(task, 0) for task, times in wakeups(daemon.pid).items())
     line("at rest, memory", f"{rss(daemon.pid):.1f} MiB, at most {peak(daemon.pid):.1f} MiB")
-    line("at rest, of a core", f"{(cpu(daemon.pid) - before) / span * 100:.3f} %, {(wakeups(daemon.pid) - woken) / span:.1f} wake-ups a second")
+    line("at rest, of a core", f"{(cpu(daemon.pid) - before) / span * 100:.3f} %, {woken / span:.1f} wake-ups a second")
     line("edit to POST, at rest", milliseconds(daemon.edits(20, 0.4 if count < 100000 else 1.5)))
     daemon.close()
     simulator.close()

@@ -31,6 +31,13 @@ def cpu(pid):
     return time.clock_gettime((~pid << 3) | 2)
 
 
+def of_the_unit():
+    """What the systemd unit tells glibc, for a daemon as it is deployed."""
+    with open(os.path.join(RELEASE, "../../deploy/evenkeel.service")) as file:
+        line = re.search(r"^Environment=(MALLOC_.*)$", file.read(), re.M).group(1)
+    return dict(word.split("=", 1) for word in line.split())
+
+
 def status(pid, name):
     with open(f"/proc/{pid}/status") as file:
         return int(re.search(rf"^{name}:\s+(\d+)", file.read(), re.M).group(1))
@@ -45,8 +52,9 @@ def peak(pid):
 
 
 def wakeups(pid):
-    """Times that a thread of the process went to sleep and was woken."""
-    return sum(status(f"{pid}/task/{os.path.basename(task)}", "voluntary_ctxt_switches") for task in glob.glob(f"/proc/{pid}/task/*"))
+    """Times that each thread of the process went to sleep and was woken; threads come and go."""
+    tasks = [os.path.basename(task) for task in glob.glob(f"/proc/{pid}/task/*")]
+    return {task: status(f"{pid}/task/{task}", "voluntary_ctxt_switches") for task in tasks}
 
 
 def growth(small, large):
@@ -103,7 +111,7 @@ class Daemon:
     def __init__(self, simulator, scratch=None, desired=None, limits="", secure=False):
         self.simulator = simulator
         self.scratch = scratch or tempfile.mkdtemp(prefix="evenkeel-scale-")
-        environment = dict(os.environ, KEY="key", SECRET="secret", NO_COLOR="1")
+        environment = dict(os.environ, **of_the_unit(), KEY="key", SECRET="secret", NO_COLOR="1")
         if secure:
             environment["SSL_CERT_FILE"] = simulator.secure(self.scratch)
         self.desired = os.path.join(self.scratch, "desired.yaml")
