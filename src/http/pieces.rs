@@ -15,12 +15,13 @@ use crate::keel::view::View;
 /// The length from which on a piece is handed over, in bytes.
 const PIECE: usize = 64 * 1024;
 
-/// The body of an answer in pieces. It breaks off if the control loop does.
+/// The body of an answer in pieces. It breaks off if the control loop does, or whoever makes them:
+/// only what says that it has ended has.
 ///
-/// The channel of `http-body-util` has another queue for the fault, and may end before its last
-/// piece if both ends are on different threads.
+/// The channel of `http-body-util` ends also without a word, and before its last piece if both ends
+/// are on different threads.
 #[derive(Debug)]
-pub struct Body(mpsc::Receiver<Result<Bytes, Silent>>);
+pub struct Body(mpsc::Receiver<Result<Option<Bytes>, Silent>>);
 
 impl hyper::body::Body for Body {
     type Data = Bytes;
@@ -30,7 +31,8 @@ impl hyper::body::Body for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Silent>>> {
-        self.0.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+        let piece = self.0.poll_recv(context).map(|piece| piece.unwrap_or(Err(Silent)));
+        piece.map(|piece| piece.map(|piece| piece.map(Frame::data)).transpose())
     }
 }
 
@@ -47,13 +49,10 @@ pub(super) fn body(begun: [Bytes; 2], mut pieces: impl Pieces) -> Body {
         let mut begun = begun.into_iter();
         loop {
             let piece = match begun.next() {
-                Some(piece) => Ok(piece),
-                None => match pieces.next().await.transpose() {
-                    Some(piece) => piece,
-                    None => return,
-                },
+                Some(piece) => Ok(Some(piece)),
+                None => pieces.next().await,
             };
-            let last = piece.is_err();
+            let last = !matches!(piece, Ok(Some(_)));
             if sender.send(piece).await.is_err() || last {
                 return;
             }
@@ -123,7 +122,7 @@ fn head(outline: &View) -> Vec<u8> {
     write(&mut text, outline);
     // The deployments are the last of it, and there are none yet.
     debug_assert!(text.ends_with(b"\"deployments\":[]}"));
-    text.truncate(text.len() - "]}".len());
+    text.truncate(text.len().saturating_sub("]}".len()));
     text
 }
 

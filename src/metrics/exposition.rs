@@ -17,8 +17,8 @@ const PIECE: usize = 64 * 1024;
 /// Deployments that write their samples of a family between two looks at the length.
 const ROWS: usize = 100;
 
-/// The most that these add, in bytes: some of them a dozen long samples.
-const ROWS_ROOM: usize = 64 * 1024;
+/// What these add at the most, as a rule, in bytes.
+const ROWS_ROOM: usize = 32 * 1024;
 
 /// The text of `/metrics`, piece by piece; each piece is whole lines.
 ///

@@ -13,7 +13,11 @@ use crate::keel::call::Method;
 use crate::keel::deployment::{Desired, Status};
 use crate::keel::figures::Figures;
 use crate::keel::plan::Reason;
+use crate::keel::time::Wall;
 use crate::keel::view::{AccountView, View};
+
+/// What has not happened yet.
+pub(super) const NEVER: Wall = Wall::from_millis(0);
 
 /// A family, and how a deployment writes its samples.
 type Column = (&'static Family, fn(&Figures, &mut Samples<'_>));
@@ -23,7 +27,7 @@ pub(super) fn process(text: &mut Text, view: &View, configuration: bool) {
     text.family(&LEADER).add([], u8::from(view.leader));
     text.family(&LEDGER_WRITABLE).add([], u8::from(view.ledger_fault.is_none()));
     text.family(&RELOAD_SUCCESSFUL).add([], u8::from(accepted));
-    let when = view.file.accepted.map_or(0.0, |time| time.0.seconds());
+    let when = view.file.accepted.map_or(NEVER, |time| time.0);
     text.family(&RELOAD_SUCCESS_TIME).add([], when);
     let held = view.guard.as_ref().map_or(0, |guard| guard.count);
     text.family(&GUARD_HELD_STOPS).add([], held);
@@ -64,7 +68,7 @@ pub(super) const FAMILIES: [Column; 14] = [
         out.add([one.id.as_str()], u8::from(one.reason == Reason::InSync));
     }),
     (&LAST_OBSERVED, |one, out| {
-        let when = one.observed.as_ref().map_or(0.0, |(_, at)| at.seconds());
+        let when = one.observed.as_ref().map_or(NEVER, |(_, at)| *at);
         out.add([one.id.as_str()], when);
     }),
     (&DEPLOYMENT_CONDITION, |one, out| out.add([one.id.as_str(), one.reason.as_str()], 1)),
@@ -75,12 +79,12 @@ pub(super) const FAMILIES: [Column; 14] = [
     }),
     (&QUEUE_ETA, |one, out| {
         if let Some((_, Some(eta))) = one.queue {
-            out.add([one.id.as_str()], eta.seconds());
+            out.add([one.id.as_str()], eta);
         }
     }),
     (&NEXT_TRANSITION, |one, out| {
         if let Some(until) = one.until {
-            out.add([one.id.as_str()], until.seconds());
+            out.add([one.id.as_str()], until);
         }
     }),
     (&START_LEAD, |one, out| {
@@ -104,7 +108,7 @@ pub(super) const FAMILIES: [Column; 14] = [
     (&BUDGET_RESET, |one, out| {
         for budget in one.budgets.iter().filter(|budget| budget.method.acts()) {
             if let Some(allowed) = budget.allowed {
-                out.add([one.id.as_str(), budget.method.as_str()], allowed.seconds());
+                out.add([one.id.as_str(), budget.method.as_str()], allowed);
             }
         }
     }),

@@ -24,7 +24,7 @@ pub(super) const FAMILIES: [Column; 3] = [
     (&STATE_SECONDS, |id, tally, now, out| {
         let created = tally.created;
         for (status, spent) in tally.meter.read(now) {
-            out.count([id.as_str(), status], spent.as_secs_f64(), created);
+            out.count([id.as_str(), status], spent, created);
         }
     }),
 ];

@@ -5,8 +5,7 @@
 //! them.
 
 use std::fmt::Write as _;
-
-use memchr::memchr3;
+use std::time::Duration;
 
 use super::families::{Family, Kind};
 use crate::keel::time::Wall;
@@ -120,7 +119,7 @@ impl Samples<'_> {
         debug_assert_eq!(self.family.labels.len(), N, "labels of {}", self.family.name);
         sample(self.out, &self.frame, values, value);
         if let Some(frame) = &self.created {
-            sample(self.out, frame, values, created.seconds());
+            sample(self.out, frame, values, created);
         }
     }
 }
@@ -141,9 +140,32 @@ pub(super) trait Value {
     fn write(self, out: &mut String);
 }
 
-impl Value for f64 {
+/// An instant, in seconds after the epoch.
+impl Value for Wall {
     fn write(self, out: &mut String) {
-        let _ = write!(out, "{self}");
+        if self.millis() < 0 {
+            out.push('-');
+        }
+        seconds(out, self.millis().unsigned_abs());
+    }
+}
+
+/// Seconds, to the millisecond.
+impl Value for Duration {
+    fn write(self, out: &mut String) {
+        seconds(out, u64::try_from(self.as_millis()).unwrap_or(u64::MAX));
+    }
+}
+
+/// As seconds, exactly: `1767225600.25`. Each deployment has several, and a float is slow to write.
+fn seconds(out: &mut String, millis: u64) {
+    (millis / 1000).write(out);
+    let rest = millis % 1000;
+    if rest > 0 {
+        let digits = [rest / 100, rest / 10 % 10, rest % 10];
+        let last = digits.iter().rposition(|digit| *digit > 0).unwrap_or(0);
+        out.push('.');
+        digits[..=last].iter().for_each(|digit| digit.write(out));
     }
 }
 
@@ -164,7 +186,8 @@ whole!(u8, i32, u32, u64, usize);
 
 /// Label values escape backslash, quote and line feed, and nothing else.
 pub(super) fn escape(out: &mut String, value: &str) {
-    if memchr3(b'\\', b'"', b'\n', value.as_bytes()).is_none() {
+    // Most are a few letters: to call a search for them would take longer than to look at each.
+    if !value.bytes().any(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
         out.push_str(value);
         return;
     }
@@ -189,6 +212,23 @@ mod tests {
         text.family(&ACCOUNT_UNAUTHORIZED).add(["a\"b\\c\nd"], 1);
         let want = "evenkeel_account_unauthorized{account=\"a\\\"b\\\\c\\nd\"} 1\n";
         assert!(text.take(0).ends_with(want));
+    }
+
+    #[test]
+    fn instants_are_exact_and_short() {
+        for (millis, want) in [
+            (0, "0"),
+            (1, "0.001"),
+            (1_767_225_600_250, "1767225600.25"),
+            (1_767_225_600_300, "1767225600.3"),
+            (1_767_225_601_000, "1767225601"),
+            (-1_050, "-1.05"),
+        ] {
+            let mut out = String::new();
+            Wall::from_millis(millis).write(&mut out);
+            assert_eq!(out, want);
+            assert_eq!(out, Wall::from_millis(millis).seconds().to_string());
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::Metrics;
 use super::families::{
     NOTICES_UNHEARD, NOTIFICATION_SUCCESS, NOTIFICATIONS, NOTIFICATIONS_WAITING,
 };
+use super::shown::NEVER;
 use super::text::Text;
 use crate::keel::time::Wall;
 
@@ -75,7 +76,7 @@ impl Word {
         }
         let mut samples = text.family(&NOTIFICATION_SUCCESS);
         for (name, one) in &*receivers {
-            samples.add([name], one.success.map_or(0.0, Wall::seconds));
+            samples.add([name], one.success.unwrap_or(NEVER));
         }
         let unheard = self.unheard.load(Ordering::Relaxed);
         text.family(&NOTICES_UNHEARD).count([], unheard, created);

@@ -92,3 +92,12 @@ async fn an_answer_breaks_off_if_the_loop_does() {
     let fault = answer.into_body().collect().await.unwrap_err();
     assert_eq!(fault.to_string(), "the control loop did not answer");
 }
+
+#[tokio::test]
+async fn an_answer_breaks_off_if_its_maker_fails() {
+    let lines = || (0..10).map(|line| if line < 5 { "x\n".to_owned() } else { panic!("at 5") });
+    let state =
+        State { exposition: Box::new(move |_, _, _| Ok(Lines::new(lines()))), ..state(view()) };
+    let request = Request::get("/metrics").body(()).unwrap();
+    assert!(route(&state, &request).await.into_body().collect().await.is_err());
+}

@@ -16,6 +16,8 @@ import argparse, json, os, random, statistics, sys, time
 
 from rig import Daemon, Simulator, cpu, get, peak, rss
 
+FDS_MAX = 64 + 64 + 20  # kept connections, calls under way, files and sockets of the daemon
+
 
 def options():
     parser = argparse.ArgumentParser()
@@ -83,11 +85,19 @@ def row(daemon, simulator, ledger, begin, edits):
 
 def judge(rows, audit):
     third, bad = max(1, len(rows) // 3), False
-    for name in ("rss", "fds", "ledger"):
-        # The largest of each third: a ledger is compacted now and then, and calls come in bursts.
-        first, last = (max(one[name] for one in part) for part in (rows[third:2 * third] or rows, rows[-third:]))
-        bad |= last > first * 1.1 + 1
-        print(f"{name}: at most {first:.1f} in the second third, {last:.1f} in the last")
+    parts = (rows[third:2 * third] or rows, rows[-third:])
+    first, last = (max(one["rss"] for one in part) for part in parts)
+    bad |= last > first * 1.1 + 1
+    print(f"memory: at most {first:.1f} MiB in the second third, {last:.1f} MiB in the last")
+    # Calls come in bursts, and up to 64 connections are kept for the next.
+    first, last = (max(one["fds"] for one in part) for part in parts)
+    bad |= last > FDS_MAX
+    print(f"descriptors: at most {first} in the second third, {last} in the last")
+    # A ledger grows to four times what it was compacted to: that must not grow, and not be passed.
+    first, last = (min(one["ledger"] for one in part) for part in parts)
+    largest = max(one["ledger"] for one in parts[1])
+    bad |= last > first * 1.1 + 1 or largest > 4 * last + 2
+    print(f"ledger: compacted to {first:.1f} MB in the second third, {last:.1f} in the last; at most {largest:.1f} there")
     for method, largest in audit["largest"].items():
         bad |= largest["over"]
         print(f"{method}: at most {largest['deployment']} of {largest['limit']} in any window of a deployment")
