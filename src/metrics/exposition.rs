@@ -98,7 +98,6 @@ impl Iterator for Exposition {
 
     fn next(&mut self) -> Option<String> {
         while self.text.len() < PIECE && self.write() {}
-        let piece = self.text.take(PIECE + ROWS_ROOM);
-        (!piece.is_empty()).then_some(piece)
+        (self.text.len() > 0).then(|| self.text.take(PIECE + ROWS_ROOM))
     }
 }
