@@ -35,6 +35,9 @@ pub const TURN_MAX: Duration = Duration::from_secs(5);
 /// How often a ledger that could not be written is tried again.
 const STUCK_RETRY: Duration = Duration::from_secs(2);
 
+/// How long a process turns before it compacts the ledger: at a start other things are waited for.
+const COMPACTION_AFTER: Duration = Duration::from_secs(5);
+
 /// How often credential files are compared with what was read from them.
 const CREDENTIALS_EVERY: Duration = Duration::from_secs(30);
 
@@ -121,7 +124,8 @@ impl Controller {
     /// # Errors
     /// When it can no longer be known what the ledger holds: the process must end and recover.
     pub async fn run(&mut self, mut done: impl FnMut(&Reconciler) -> bool) -> Result<Ended, Fault> {
-        let mut credentials_at = tokio::time::Instant::now() + CREDENTIALS_EVERY;
+        let begun = tokio::time::Instant::now();
+        let mut credentials_at = begun + CREDENTIALS_EVERY;
         let mut deadline = None;
         loop {
             let turn = self.next_turn();
@@ -139,6 +143,9 @@ impl Controller {
             self.look_after_the_ledger()?;
             let enough = done(&self.keel);
             let now = tokio::time::Instant::now();
+            if begun + COMPACTION_AFTER <= now {
+                self.compact()?;
+            }
             let due = self.access.values().filter_map(|access| access.rotation.due()).min();
             if credentials_at.min(due.unwrap_or(credentials_at)) <= now {
                 credentials_at = now + CREDENTIALS_EVERY;
@@ -149,6 +156,8 @@ impl Controller {
                 None => enough.then_some(Ended::Done),
             };
             if let Some(ended) = ended {
+                // Nor is the ledger of processes that never get that old to grow for ever.
+                self.compact()?;
                 self.ledger.sync()?;
                 self.ledger.hand_over();
                 return Ok(ended);
@@ -264,6 +273,11 @@ impl Controller {
                 let _ = accepted.send(());
             }
         }
+        Ok(())
+    }
+
+    /// Compacts the ledger where it wants that.
+    fn compact(&mut self) -> Result<(), Fault> {
         if self.stuck.is_none() && self.ledger.wants_compaction() {
             let ledger = &mut self.ledger;
             match self.keel.compact(self.clock.now(), |snapshot| ledger.compact(snapshot)) {

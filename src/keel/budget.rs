@@ -61,6 +61,9 @@ impl Rule {
 pub struct Tallies(Vec<(Method, Tally)>);
 
 impl Tallies {
+    /// Of a scope in which nothing was ever used.
+    pub const NONE: &Self = &Self(Vec::new());
+
     /// That of `method`, if one was ever used.
     pub fn get(&self, method: Method) -> Option<&Tally> {
         let place = self.place(method).ok()?;

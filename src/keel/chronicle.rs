@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::chapter::Chapter;
 use super::decision::Decision;
 use super::deployment::{DeploymentId, Desired, Status};
 use super::desk::Desk;
@@ -15,12 +16,12 @@ use super::history::History;
 use super::intent::{Resolved, Rule};
 use super::member::Member;
 use super::reconciler::Reconciler;
-use super::record::{Carried, Record, Stamp};
+use super::record::{Record, Stamp};
 use super::time::{Now, Wall};
 
 /// Notes that are kept, over all deployments. A deployment that runs for office hours makes some
-/// seven a day, so that this is a month of a hundred of them, in 3 MiB of the ledger and 4 MiB of
-/// memory.
+/// seven a day, so that this is a month of a hundred of them, in half a MiB of the ledger and 4 MiB
+/// of memory.
 pub const NOTES_MAX: usize = 20_000;
 
 /// One change.
@@ -154,15 +155,15 @@ impl Wish {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Last {
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
-    wish: Option<Wish>,
+    pub(super) wish: Option<Wish>,
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
-    status: Option<Status>,
+    pub(super) status: Option<Status>,
     /// Since when it has followed the schedule that decides, without a break.
     #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
-    follows: Option<Wall>,
+    pub(super) follows: Option<Wall>,
     /// When it was last seen to be `running` no more while it followed one.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
-    ran: Option<Wall>,
+    pub(super) ran: Option<Wall>,
 }
 
 impl Last {
@@ -267,10 +268,14 @@ impl Chronicle {
                 self.last.remove(deployment);
             }
         }
-        self.notes.push_back((at, note.clone()));
-        if self.notes.len() > NOTES_MAX {
-            self.notes.pop_front();
-        }
+        self.told(&[(at, note.clone())]);
+    }
+
+    /// Adds notes for people, which change nothing of what is known to stand.
+    pub(super) fn told(&mut self, notes: &[(Stamp, Note)]) {
+        self.notes.extend(notes.iter().cloned());
+        let surplus = self.notes.len().saturating_sub(NOTES_MAX);
+        self.notes.drain(..surplus);
     }
 
     /// What is to be noted of a deployment.
@@ -302,18 +307,9 @@ impl Chronicle {
 
     /// The fewest records that add up to this.
     pub(super) fn snapshot(&self, out: &mut Vec<Record>) {
-        let mut told: BTreeMap<DeploymentId, Last> = BTreeMap::new();
-        for (at, note) in &self.notes {
-            told.entry(note.deployment().clone()).or_default().take(at.wall, note);
-            out.push(Record::Noted { at: *at, note: note.clone() });
-        }
-        // Last, because the notes before it are older than what it says.
-        for (deployment, last, told) in joined(&self.last, &told) {
-            if told != Some(&**last) {
-                let (deployment, last) = (deployment.clone(), last.clone());
-                out.push(Record::Carried(Carried::Last { deployment, last }));
-            }
-        }
+        out.extend(Chapter::split(self.notes.iter().cloned()).map(Record::Notes));
+        let lasts = self.last.iter().map(|(id, last)| (id.clone(), last.clone()));
+        out.extend(Chapter::split(lasts).map(Record::Lasts));
     }
 
     /// As a ledger carried it.

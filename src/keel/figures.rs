@@ -1,12 +1,13 @@
 //! What metrics show of a deployment: figures and words of a fixed set, and no sentence. A scrape
 //! comes every few seconds and wants the whole fleet, so nothing is made for it that it drops.
 
-use super::call::{Call, Method};
-use super::deployment::{AccountId, Action, DeploymentId, Desired, Status};
+use super::call::Method;
+use super::deployment::{AccountId, DeploymentId, Desired, Status};
 use super::line::Standing;
 use super::member::Member;
 use super::plan::{self, Reason};
 use super::reconciler::Reconciler;
+use super::report::allowed;
 use super::time::{Now, Wall};
 
 /// A deployment in figures. The same as its [`super::view::DeploymentView`] says.
@@ -54,16 +55,15 @@ impl Reconciler {
     }
 
     fn figures_of(&self, member: &Member, line: Option<Standing>, now: Now) -> Figures {
-        let budget = |call: Call| {
-            let (remaining, allowed) = self.room(&call, now);
-            Budget { method: call.method(), remaining, allowed }
-        };
+        let account = &member.intent.account;
+        let known = self.history.known(&member.id);
+        let budgets = self.history.rooms(account, known, now.mono);
         let seen = member.observation.as_ref();
-        let wishes = self.history.wishes(&member.id);
-        let kinds = wishes.map(|wishes| wishes.at(now.wall).map(|wish| wish.want.kind()).collect());
+        let wishes = known.map(|past| past.wishes.at(now.wall));
+        let kinds = wishes.map(|wishes| wishes.map(|wish| wish.want.kind()).collect());
         Figures {
             id: member.id.clone(),
-            account: member.intent.account.clone(),
+            account: account.clone(),
             desired: member.resolved.desired,
             until: member.resolved.changes,
             observed: seen.map(|seen| (seen.facts.status.clone(), now.wall_at(seen.answered))),
@@ -71,8 +71,11 @@ impl Reconciler {
             queue: line.map(|line| (line.position, line.eta.map(|eta| now.wall_at(eta)))),
             ready: member.intent.is_ready().then(|| (member.lead.as_secs(), member.late.is_some())),
             wishes: kinds.unwrap_or_default(),
-            budgets: [member.read(), member.act(Action::Start), member.act(Action::Stop)]
-                .map(budget),
+            budgets: budgets.map(|(method, (remaining, verdict))| Budget {
+                method,
+                remaining,
+                allowed: allowed(verdict, now),
+            }),
         }
     }
 }

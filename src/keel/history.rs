@@ -4,15 +4,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::budget::{Rule, Tallies, Tally, Verdict};
+use super::budget::{Rule, Tallies, Tally};
 use super::call::{Call, CallId, Fate, Method};
 use super::chronicle::Chronicle;
 use super::deployment::{AccountId, Action, DeploymentId};
 use super::guard::Hold;
 use super::lead::Starts;
 use super::policy::Policy;
-use super::recall::FOREVER;
-use super::record::{Cause, Past, Record, Stamp};
+use super::record::{Cause, Past, Record, Stamp, TallyLine};
 use super::temporary::Wishes;
 use super::time::{Mono, Now};
 
@@ -121,20 +120,18 @@ impl History {
             Record::Guard(line) => self.guarded(line),
             Record::Line(line) => self.lined(line),
             Record::Wish(line) => self.wish(line),
-            Record::Tally(line) => {
-                let tally = Tally::carried(line.arrivals.clone(), line.closed, line.strikes);
-                if let Some(account) = &line.account {
-                    *self.account(account).tallies.get_or(line.method, Tally::default) = tally;
-                } else if let Some(deployment) = &line.deployment {
-                    let tallies = &mut self.deployment(deployment).tallies;
-                    *tallies.get_or(line.method, Tally::default) = tally;
-                }
-            }
+            Record::Tally(line) => self.tally(line),
+            Record::Tallies(lines) => lines.0.iter().for_each(|line| self.tally(line)),
             Record::Past(past) => self.remember(past.clone()),
             Record::Carried(carried) => self.carried(carried),
             Record::Noted { at, note } => {
                 self.read_clock(*at);
                 self.noted(*at, note);
+            }
+            Record::Notes(notes) => self.chronicle.told(&notes.0),
+            Record::Pasts(pasts) => pasts.0.iter().for_each(|past| self.remember(past.clone())),
+            Record::Lasts(lasts) => {
+                lasts.0.iter().for_each(|(id, last)| self.chronicle.carried(id, last));
             }
         }
     }
@@ -159,48 +156,10 @@ impl History {
         &self.past
     }
 
-    /// Whether `call` may be sent at `now`, if `keep` slots of its scope are to stay free.
-    pub fn verdict(&self, call: &Call, now: Mono, keep: u32) -> Verdict {
-        let rule = self.rule(call.method());
-        let mut verdict = Verdict::Open;
-        self.counting(call, now, |tally, end| {
-            verdict = verdict.and(tally.verdict(now, rule, keep).at_latest(end));
-        });
-        verdict
-    }
-
-    /// How many of `call` could be sent at `now`, one after the other, and whether the first could.
-    pub fn room(&self, call: &Call, now: Mono) -> (u32, Verdict) {
-        let rule = self.rule(call.method());
-        let mut room = (rule.requests, Verdict::Open);
-        self.counting(call, now, |tally, end| {
-            let verdict = tally.verdict(now, rule, 0).at_latest(end);
-            room = (room.0.min(tally.remaining(now, rule)), room.1.and(verdict));
-        });
-        room
-    }
-
     /// The rule of a method's tallies.
     pub fn rule(&self, method: Method) -> Rule {
         let limits = &self.policy.limits;
         Rule::new(limits.of(method), limits.margin, method.acts())
-    }
-
-    /// Shows the tallies that decide about `call` at `now`, and until when each does.
-    fn counting(&self, call: &Call, now: Mono, mut look: impl FnMut(&Tally, Mono)) {
-        let method = call.method();
-        let mut look = |known: Option<&Tally>, end| match known {
-            Some(tally) => look(tally, end),
-            None => look(&self.new_tally(method), end),
-        };
-        if let Some(id) = call.deployment() {
-            let past = self.deployments.get(id);
-            look(past.and_then(|past| past.tallies.get(method)), FOREVER);
-        }
-        if let Some(end) = self.wide_until(&call.account, method, now) {
-            let past = self.accounts.get(&call.account);
-            look(past.and_then(|past| past.tallies.get(method)), end);
-        }
     }
 
     /// A scope that was never used still bears the calls that nobody remembers.
@@ -344,6 +303,16 @@ impl History {
         }
     }
 
+    fn tally(&mut self, line: &TallyLine) {
+        let tally = Tally::carried(line.arrivals.clone(), line.closed, line.strikes);
+        if let Some(account) = &line.account {
+            *self.account(account).tallies.get_or(line.method, Tally::default) = tally;
+        } else if let Some(deployment) = &line.deployment {
+            let tallies = &mut self.deployment(deployment).tallies;
+            *tallies.get_or(line.method, Tally::default) = tally;
+        }
+    }
+
     fn reversed(&mut self, at: Mono, deployment: &DeploymentId) {
         let guards = &self.policy.guards;
         let (within, enough) = (guards.contested_within, guards.contested_reversals as usize);
@@ -355,9 +324,10 @@ impl History {
     }
 
     pub(super) fn remember(&mut self, past: Past) {
-        let last = &mut self.deployment(&past.deployment).last_act;
-        if last.as_ref().is_none_or(|last| last.id <= past.id) {
-            *last = Some(Box::new(past.clone()));
+        match &mut self.deployment(&past.deployment).last_act {
+            Some(last) if past.id < last.id => (),
+            Some(last) => (**last).clone_from(&past),
+            last @ None => *last = Some(Box::new(past.clone())),
         }
         let place = self.past.partition_point(|known| known.id < past.id);
         if self.past.get(place).is_none_or(|known| known.id != past.id) {

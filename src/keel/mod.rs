@@ -7,6 +7,7 @@ pub mod budget;
 pub mod cadence;
 pub mod calendar;
 pub mod call;
+pub mod chapter;
 pub mod chronicle;
 pub mod decision;
 pub mod deployment;

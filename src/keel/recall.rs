@@ -1,8 +1,9 @@
 //! What the history says of one deployment or account.
 
-use super::call::Method;
+use super::budget::{Tallies, Tally, Verdict};
+use super::call::{Call, Method};
 use super::deployment::{AccountId, DeploymentId};
-use super::history::History;
+use super::history::{AccountPast, DeploymentPast, History};
 use super::policy::ScopeMode;
 use super::record::Past;
 use super::time::Mono;
@@ -59,10 +60,92 @@ impl History {
         method: Method,
         now: Mono,
     ) -> Option<Mono> {
+        self.wide_in(self.accounts.get(account), method, now)
+    }
+
+    fn wide_in(&self, shared: Option<&AccountPast>, method: Method, now: Mono) -> Option<Mono> {
         match (method, self.policy.limits.scope) {
             (Method::List, _) | (_, ScopeMode::Account) => Some(FOREVER),
             (_, ScopeMode::Deployment) => None,
-            (_, ScopeMode::Auto) => self.widened(account, method).filter(|end| now < *end),
+            (_, ScopeMode::Auto) => shared?.widened.get(&method).copied().filter(|end| now < *end),
+        }
+    }
+
+    /// Whether `call` may be sent at `now`, if `keep` slots of its scope are to stay free.
+    pub fn verdict(&self, call: &Call, now: Mono, keep: u32) -> Verdict {
+        let rule = self.rule(call.method());
+        let mut verdict = Verdict::Open;
+        let shared = self.accounts.get(&call.account);
+        self.counting(shared, self.own(call), call.method(), now, |tally, end| {
+            verdict = verdict.and(tally.verdict(now, rule, keep).at_latest(end));
+        });
+        verdict
+    }
+
+    /// How many of `call` could be sent at `now`, one after the other, and whether the first could.
+    pub fn room(&self, call: &Call, now: Mono) -> (u32, Verdict) {
+        let shared = self.accounts.get(&call.account);
+        self.room_in(shared, self.own(call), call.method(), now)
+    }
+
+    /// As [`History::room`], of a read, a start and a stop of a deployment.
+    pub(super) fn rooms(
+        &self,
+        account: &AccountId,
+        known: Option<&DeploymentPast>,
+        now: Mono,
+    ) -> [(Method, (u32, Verdict)); 3] {
+        let shared = self.accounts.get(account);
+        let own = Some(known.map_or(Tallies::NONE, |past| &past.tallies));
+        [Method::Status, Method::Start, Method::Stop]
+            .map(|method| (method, self.room_in(shared, own, method, now)))
+    }
+
+    fn room_in(
+        &self,
+        shared: Option<&AccountPast>,
+        own: Option<&Tallies>,
+        method: Method,
+        now: Mono,
+    ) -> (u32, Verdict) {
+        let rule = self.rule(method);
+        let mut room = (rule.requests, Verdict::Open);
+        self.counting(shared, own, method, now, |tally, end| {
+            let verdict = tally.verdict(now, rule, 0).at_latest(end);
+            room = (room.0.min(tally.remaining(now, rule)), room.1.and(verdict));
+        });
+        room
+    }
+
+    /// The tallies of the one deployment that a call is about.
+    fn own(&self, call: &Call) -> Option<&Tallies> {
+        let known = self.known(call.deployment()?);
+        Some(known.map_or(Tallies::NONE, |past| &past.tallies))
+    }
+
+    /// All that is remembered of a deployment.
+    pub(super) fn known(&self, deployment: &DeploymentId) -> Option<&DeploymentPast> {
+        self.deployments.get(deployment).map(|past| &**past)
+    }
+
+    /// Shows the tallies that decide about a call at `now`, and until when each does.
+    fn counting(
+        &self,
+        shared: Option<&AccountPast>,
+        own: Option<&Tallies>,
+        method: Method,
+        now: Mono,
+        mut look: impl FnMut(&Tally, Mono),
+    ) {
+        let mut look = |known: Option<&Tally>, end| match known {
+            Some(tally) => look(tally, end),
+            None => look(&self.new_tally(method), end),
+        };
+        if let Some(own) = own {
+            look(own.get(method), FOREVER);
+        }
+        if let Some(end) = self.wide_in(shared, method, now) {
+            look(shared.and_then(|past| past.tallies.get(method)), end);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::call::{Call, CallId, Fate, Method};
+use super::chapter::Chapter;
 use super::chronicle::{Last, Note};
 use super::deployment::{AccountId, Action, DeploymentId, Desired, Status};
 use super::guard::Guarded;
@@ -109,9 +110,9 @@ pub enum Record {
     Line(Lined),
     /// Somebody asks for something else than the file for a while, or ends that.
     Wish(Wished),
-    /// Compaction: a [`super::budget::Tally`] as it stood.
+    /// One of [`Record::Tallies`], as ledgers before those have them.
     Tally(TallyLine),
-    /// Compaction: a past start or stop, for the history.
+    /// Compaction: a past start or stop that is older than [`Record::Pasts`] reach back.
     Past(Past),
     /// Compaction: what is remembered of a deployment or an account beside its budgets.
     Carried(Carried),
@@ -123,6 +124,14 @@ pub enum Record {
         #[serde(rename = "n")]
         note: Note,
     },
+    /// Compaction: each [`super::budget::Tally`] as it stood.
+    Tallies(Chapter<TallyLine>),
+    /// Compaction: what was noted, for people; what it adds up to is in [`Record::Lasts`].
+    Notes(Chapter<(Stamp, Note)>),
+    /// Compaction: past starts and stops.
+    Pasts(Chapter<Past>),
+    /// Compaction: what was last noted of deployments.
+    Lasts(Chapter<(DeploymentId, Box<Last>)>),
 }
 
 /// [`Record::Reserved`] by itself.
@@ -151,6 +160,15 @@ struct Noted {
     note: Note,
 }
 
+/// [`Carried::Starts`] by itself.
+#[derive(Deserialize)]
+struct Starts {
+    deployment: DeploymentId,
+    #[serde(default)]
+    awaited: Option<Mono>,
+    shown: Vec<Shown>,
+}
+
 impl Record {
     /// Reads the JSON of a record. Of one that bears its tag inside, serde sets everything aside
     /// until it has met the tag; what most lines of a ledger are is read without that detour.
@@ -172,6 +190,17 @@ impl Record {
         } else if is("noted") {
             let Noted { at, note } = serde_json::from_slice(json)?;
             Self::Noted { at, note }
+        } else if is("tallies") {
+            Self::Tallies(serde_json::from_slice(json)?)
+        } else if is("carried\",\"k\":\"starts") {
+            let Starts { deployment, awaited, shown } = serde_json::from_slice(json)?;
+            Self::Carried(Carried::Starts { deployment, awaited, shown })
+        } else if is("notes") {
+            Self::Notes(serde_json::from_slice(json)?)
+        } else if is("pasts") {
+            Self::Pasts(serde_json::from_slice(json)?)
+        } else if is("lasts") {
+            Self::Lasts(serde_json::from_slice(json)?)
         } else {
             serde_json::from_slice(json)?
         })
@@ -190,13 +219,17 @@ impl Record {
             | Self::Guard(_)
             | Self::Wish(_)
             | Self::Tally(_)
-            | Self::Carried(_) => true,
+            | Self::Tallies(_)
+            | Self::Carried(_)
+            | Self::Lasts(_) => true,
             Self::Settled { .. }
             | Self::Reversed { .. }
             | Self::Forgiven { .. }
             | Self::Line(_)
             | Self::Past(_)
-            | Self::Noted { .. } => false,
+            | Self::Noted { .. }
+            | Self::Notes(_)
+            | Self::Pasts(_) => false,
         }
     }
 }
@@ -280,7 +313,7 @@ pub enum Carried {
         /// Oldest first.
         shown: Vec<Shown>,
     },
-    /// What was last noted of a deployment.
+    /// What was last noted of a deployment, as ledgers before [`Record::Lasts`] have it.
     Last {
         /// The deployment.
         deployment: DeploymentId,

@@ -188,26 +188,14 @@ impl Reconciler {
 
     fn budget_view(&self, call: &Call, now: Now) -> BudgetView {
         let method = call.method();
-        let (remaining, next_allowed) = self.room(call, now);
+        let (remaining, verdict) = self.history.room(call, now.mono);
         BudgetView {
             method,
             limit: self.policy.limits.of(method).requests,
             remaining,
-            next_allowed: next_allowed.map(Time),
+            next_allowed: allowed(verdict, now).map(Time),
             account_wide: self.history.is_wide(&call.account, method, now.mono),
         }
-    }
-
-    /// How many of `call` could be sent now, and when the next is allowed; `None` while that
-    /// depends on a call under way.
-    pub(super) fn room(&self, call: &Call, now: Now) -> (u32, Option<Wall>) {
-        let (remaining, verdict) = self.history.room(call, now.mono);
-        let allowed = match verdict {
-            Verdict::Open => Some(now.wall),
-            Verdict::Until(at) => Some(now.wall_at(at)),
-            Verdict::InFlight => None,
-        };
-        (remaining, allowed)
     }
 
     /// When the list call will show the deployment again.
@@ -368,4 +356,13 @@ fn conditions(member: &Member, reason: Reason, message: &Arc<str>) -> Vec<Condit
         ),
         condition("Held", word(reason.is_held()), held, message.clone(), since.held),
     ]
+}
+
+/// When a call is allowed; `None` while that depends on one under way.
+pub(super) const fn allowed(verdict: Verdict, now: Now) -> Option<Wall> {
+    match verdict {
+        Verdict::Open => Some(now.wall),
+        Verdict::Until(at) => Some(now.wall_at(at)),
+        Verdict::InFlight => None,
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::budget::Rule;
 use super::call::{CallId, Method};
+use super::chapter::Chapter;
 use super::deployment::{AccountId, DeploymentId};
 use super::guard::Guarded;
 use super::history::{AccountPast, DeploymentPast, History, Open};
@@ -45,10 +46,12 @@ impl History {
         let ghost = |(at, calls): &(Mono, u32)| Carried::Ghosts { at: *at, calls: *calls };
         out.extend(self.ghosts.iter().map(ghost).map(Record::Carried));
         out.extend(self.hold.iter().cloned().map(Guarded::Held).map(Record::Guard));
+        out.extend(Chapter::split(self.tallies()).map(Record::Tallies));
         self.snapshot_accounts(&mut out);
         self.snapshot_deployments(&mut out);
-        let under_way = |past: &&Past| past.settled.is_some();
-        out.extend(self.past.iter().filter(under_way).cloned().map(Record::Past));
+        // What is under way is told by its reservation.
+        let ended = self.past.iter().filter(|past| past.settled.is_some()).cloned();
+        out.extend(Chapter::split(ended).map(Record::Pasts));
         self.chronicle.snapshot(&mut out);
         for (id, Open { call, reserved, cause }) in &self.open {
             out.push(Record::Reserved {
@@ -64,11 +67,20 @@ impl History {
         out
     }
 
+    fn tallies(&self) -> impl Iterator<Item = TallyLine> {
+        let of_accounts = self.accounts.iter().flat_map(|(id, past)| {
+            let line = |(method, tally)| tally_line(Some(id), None, method, tally);
+            past.tallies.iter().map(line)
+        });
+        let of_deployments = self.deployments.iter().flat_map(|(id, past)| {
+            let line = |(method, tally)| tally_line(None, Some(id), method, tally);
+            past.tallies.iter().map(line)
+        });
+        of_accounts.chain(of_deployments)
+    }
+
     fn snapshot_accounts(&self, out: &mut Vec<Record>) {
         for (id, past) in &self.accounts {
-            for (method, tally) in past.tallies.iter() {
-                out.push(tally_line(Some(id), None, method, tally));
-            }
             for (method, until) in &past.widened {
                 out.push(Record::Carried(Carried::Widened {
                     account: id.clone(),
@@ -85,9 +97,6 @@ impl History {
     fn snapshot_deployments(&self, out: &mut Vec<Record>) {
         let oldest = self.past.front().map_or(CallId(u64::MAX), |past| past.id);
         for (id, past) in &self.deployments {
-            for (method, tally) in past.tallies.iter() {
-                out.push(tally_line(None, Some(id), method, tally));
-            }
             if !past.reversals.is_empty() {
                 let (deployment, at) = (id.clone(), past.reversals.clone());
                 out.push(Record::Carried(Carried::Reversals { deployment, at }));
@@ -214,14 +223,14 @@ fn tally_line(
     deployment: Option<&DeploymentId>,
     method: Method,
     tally: &super::budget::Tally,
-) -> Record {
+) -> TallyLine {
     let (arrivals, closed, strikes) = tally.carry();
-    Record::Tally(TallyLine {
+    TallyLine {
         account: account.cloned(),
         deployment: deployment.cloned(),
         method,
         arrivals: arrivals.to_vec(),
         closed,
         strikes,
-    })
+    }
 }

@@ -11,9 +11,9 @@ use crate::keel::record::Record;
 /// a small fleet fits in it.
 const COMPACTION_MIN: u64 = 1024 * 1024;
 
-/// How much larger than its last snapshot a ledger may get. Compaction writes the snapshot once for
-/// every three times its size that were appended, so it adds a third to what is written.
-const COMPACTION_FACTOR: u64 = 4;
+/// How much larger than its last snapshot a ledger may get: a start reads at most as much again.
+/// Compaction writes the snapshot once for each time its size that was appended.
+const COMPACTION_FACTOR: u64 = 2;
 
 /// Room that is kept for lines to come, in bytes.
 const OWED_ROOM: usize = 64 * 1024;

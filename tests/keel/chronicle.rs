@@ -8,7 +8,7 @@ use evenkeel::keel::history::History;
 use evenkeel::keel::intent::{Intent, Suspend};
 use evenkeel::keel::policy::Policy;
 use evenkeel::keel::reconciler::{Event, Replay};
-use evenkeel::keel::record::Record;
+use evenkeel::keel::record::{Record, Stamp};
 use evenkeel::keel::story::Entry;
 
 use crate::bench::{Bench, HOUR, MINUTE, SECOND, at, compacted, id, running, singles, stopped};
@@ -16,23 +16,25 @@ use crate::plant::{Plant, daily};
 
 /// The notes in the ledger, as text.
 fn notes(records: &[Record]) -> Vec<String> {
-    let said = records.iter().filter_map(|record| match record {
-        Record::Noted { at, note } => {
-            let clock = at.wall.to_string()[8..19].to_owned();
-            let who = note.deployment();
-            Some(match note {
-                Note::Wanted { wish, revision, .. } => {
-                    let suspended = wish.suspended.as_deref().unwrap_or("on");
-                    let (desired, rule) = (wish.desired, &wish.rule);
-                    format!("{clock} {who} {desired} by {rule} in {revision}, {suspended}")
-                }
-                Note::Seen { status, .. } => format!("{clock} {who} is {status}"),
-                Note::Left { .. } => format!("{clock} {who} left"),
-            })
+    let said = |(at, note): &(Stamp, Note)| {
+        let clock = at.wall.to_string()[8..19].to_owned();
+        let who = note.deployment();
+        match note {
+            Note::Wanted { wish, revision, .. } => {
+                let suspended = wish.suspended.as_deref().unwrap_or("on");
+                let (desired, rule) = (wish.desired, &wish.rule);
+                format!("{clock} {who} {desired} by {rule} in {revision}, {suspended}")
+            }
+            Note::Seen { status, .. } => format!("{clock} {who} is {status}"),
+            Note::Left { .. } => format!("{clock} {who} left"),
         }
-        _ => None,
+    };
+    let notes = records.iter().flat_map(|record| match record {
+        Record::Noted { at, note } => vec![(*at, note.clone())],
+        Record::Notes(notes) => notes.0.clone(),
+        _ => vec![],
     });
-    said.collect()
+    notes.map(|note| said(&note)).collect()
 }
 
 #[test]

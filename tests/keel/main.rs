@@ -9,6 +9,7 @@ mod acting;
 mod bench;
 mod budget;
 mod calendar;
+mod chapters;
 mod chronicle;
 mod decisions;
 #[path = "../view_fixture/figures.rs"]

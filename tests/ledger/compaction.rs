@@ -46,9 +46,9 @@ fn it_is_wanted_at_a_size_and_at_a_multiple_of_the_last_snapshot() {
     ledger.compact(&snapshot).unwrap();
     let size = disk.written().len();
     assert!(size > MIB / 4 && !ledger.wants_compaction());
-    fill(&mut ledger, &disk, size * 3);
+    fill(&mut ledger, &disk, size * 3 / 2);
     assert!(!ledger.wants_compaction());
-    fill(&mut ledger, &disk, size * 4);
+    fill(&mut ledger, &disk, size * 2);
     assert!(ledger.wants_compaction());
 }
 

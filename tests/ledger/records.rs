@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use evenkeel::keel::call::{Call, CallId, Fate, Method, Request};
+use evenkeel::keel::chapter::Chapter;
 use evenkeel::keel::chronicle::{Last, Note, Wish};
 use evenkeel::keel::deployment::{AccountId, Action, DeploymentId, Desired, Status};
 use evenkeel::keel::guard::{Guarded, Hold, Release, change_id};
@@ -124,13 +125,13 @@ fn note() -> impl Strategy<Value = Note> {
 }
 
 /// What some notes about one deployment come to.
-fn last() -> impl Strategy<Value = Carried> {
+fn last() -> impl Strategy<Value = (DeploymentId, Box<Last>)> {
     (deployment(), vec((stamp(), note()), 1..4)).prop_map(|(deployment, notes)| {
         let last = notes.iter().fold(Last::default(), |mut last, (at, note)| {
             last.take(at.wall, note);
             last
         });
-        Carried::Last { deployment, last: Box::new(last) }
+        (deployment, Box::new(last))
     })
 }
 
@@ -197,7 +198,7 @@ fn carried() -> impl Strategy<Value = Carried> {
         (deployment(), of(mono()), vec(shown(), 0..4)).prop_map(|(deployment, awaited, shown)| {
             Carried::Starts { deployment, awaited, shown }
         }),
-        last(),
+        last().prop_map(|(deployment, last)| Carried::Last { deployment, last }),
     ]
 }
 
@@ -252,6 +253,10 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
         past().prop_map(Record::Past),
         carried().prop_map(Record::Carried),
         (stamp(), note()).prop_map(|(at, note)| Record::Noted { at, note }),
+        vec(tally(), 0..9).prop_map(|lines| Record::Tallies(Chapter(lines))),
+        vec((stamp(), note()), 0..9).prop_map(|notes| Record::Notes(Chapter(notes))),
+        vec(past(), 0..9).prop_map(|pasts| Record::Pasts(Chapter(pasts))),
+        vec(last(), 0..9).prop_map(|lasts| Record::Lasts(Chapter(lasts))),
     ]
 }
 
@@ -273,8 +278,12 @@ pub(crate) fn kind(record: &Record) -> usize {
         Record::Noted { .. } => 12,
         Record::Wish(_) => 13,
         Record::Succeeded { .. } => 14,
+        Record::Notes(_) => 15,
+        Record::Tallies(_) => 18,
+        Record::Pasts(_) => 16,
+        Record::Lasts(_) => 17,
     }
 }
 
 /// How many kinds there are.
-pub(crate) const KINDS: usize = 15;
+pub(crate) const KINDS: usize = 19;

@@ -309,7 +309,7 @@ impl Lie {
     /// A compaction as it is written.
     pub(crate) fn snapshot(self, records: Vec<Record>) -> Vec<Record> {
         let dropped = |record: &Record| match self {
-            Self::CompactionDropsTallies => matches!(record, Record::Tally(_)),
+            Self::CompactionDropsTallies => matches!(record, Record::Tallies(_)),
             Self::CompactionDropsOpen => matches!(record, Record::Reserved { .. }),
             _ => false,
         };

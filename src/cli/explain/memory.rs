@@ -182,6 +182,12 @@ fn reading(record: &Record, before: Option<Now>) -> (Option<Now>, Option<Wall>) 
         | Record::Line(Lined::Waits { at: stamp, .. } | Lined::Left { at: stamp, .. }) => at(stamp),
         Record::Wish(Wished::Made { wish, .. }) => at(&wish.at),
         Record::Wish(Wished::Ended { at: stamp, .. }) => at(stamp),
-        Record::Tally(_) | Record::Past(_) | Record::Carried(_) => (before, None),
+        Record::Notes(notes) => (before, notes.0.first().map(|(stamp, _)| stamp.wall)),
+        Record::Tally(_)
+        | Record::Tallies(_)
+        | Record::Past(_)
+        | Record::Carried(_)
+        | Record::Pasts(_)
+        | Record::Lasts(_) => (before, None),
     }
 }
