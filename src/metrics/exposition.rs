@@ -1,10 +1,10 @@
 //! An exposition, made as its reader takes it: that of a large fleet has many megabytes, which
 //! nobody should have to hold.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::families::{BUILD_INFO, DEPLOYMENTS, DESIRED_FILE_VALID};
+use super::tally::Tally;
 use super::text::{Format, Text};
 use super::{Metrics, gathered, shown, tally};
 use crate::keel::figures::Figures;
@@ -25,9 +25,10 @@ const ROWS_ROOM: usize = 32 * 1024;
 /// What a process is in comes first, then each family of the deployments.
 #[derive(Debug)]
 pub struct Exposition {
-    metrics: Arc<Metrics>,
+    /// By id.
     fleet: Vec<Figures>,
-    now: Mono,
+    /// What is counted for each of them, in the same order.
+    tallies: Vec<Tally>,
     text: Text,
     /// The family to be written, and the first deployment that has not written its samples of it.
     next: (usize, usize),
@@ -40,7 +41,7 @@ impl Metrics {
     /// # Errors
     /// When a counter cannot be written, which the tests of this crate rule out.
     pub fn expose(
-        self: &Arc<Self>,
+        &self,
         view: &View,
         fleet: Vec<Figures>,
         now: Mono,
@@ -62,8 +63,8 @@ impl Metrics {
         let (accounts, fleet) = if view.leader { leads } else { Default::default() };
         shown::accounts(&mut text, accounts);
         self.word.write(&mut text, self.created);
-        self.keep_only(&fleet);
-        Ok(Exposition { metrics: self.clone(), fleet, now, text, next: (0, 0) })
+        let tallies = self.tallies(&fleet, now);
+        Ok(Exposition { fleet, tallies, text, next: (0, 0) })
     }
 }
 
@@ -75,11 +76,12 @@ impl Exposition {
         let rows = &self.fleet[row..];
         let rows = &rows[..rows.len().min(ROWS)];
         if let Some((family, write)) = shown::FAMILIES.get(family) {
-            let mut samples = self.text.part(family, row == 0);
+            let mut samples = self.text.rows(family, row == 0);
             rows.iter().for_each(|one| write(one, &mut samples));
         } else if let Some((family, write)) = tally::FAMILIES.get(family - shown::FAMILIES.len()) {
-            let mut samples = self.text.part(family, row == 0);
-            self.metrics.tallies(rows, |id, tally| write(id, tally, self.now, &mut samples));
+            let mut samples = self.text.rows(family, row == 0);
+            let tallies = self.tallies[row..].iter();
+            rows.iter().zip(tallies).for_each(|(one, tally)| write(&one.id, tally, &mut samples));
         } else {
             return false;
         }

@@ -8,7 +8,7 @@ use crate::keel::time::Mono;
 
 /// The time that a deployment spent in each status. Between two looks it counts as what the first
 /// one saw.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Meter {
     /// What was last seen, and up to when that is counted.
     present: Option<(usize, Mono)>,
@@ -38,14 +38,14 @@ impl Meter {
         self.present = Some((place(to), at));
     }
 
-    /// Counts up to `now`, and gives the time in each status.
-    pub(super) fn read(&mut self, now: Mono) -> impl Iterator<Item = (&'static str, Duration)> {
-        self.run(now);
+    /// The time in each status, as far as it is counted.
+    pub(super) fn times(&self) -> impl Iterator<Item = (&'static str, Duration)> {
         let all = WORDS.into_iter().zip(self.spent.map(Duration::from_millis));
         all.zip(self.shown).filter(|(_, shown)| *shown).map(|(one, _)| one)
     }
 
-    fn run(&mut self, now: Mono) {
+    /// Counts up to `now`.
+    pub(super) fn run(&mut self, now: Mono) {
         if let Some((status, until)) = &mut self.present {
             let more = u64::try_from(now.since(*until).as_millis()).unwrap_or(u64::MAX);
             self.spent[*status] = self.spent[*status].saturating_add(more);

@@ -23,7 +23,7 @@ use crate::keel::call::{Call, Fate, Method};
 use crate::keel::deployment::DeploymentId;
 use crate::keel::figures::Figures;
 use crate::keel::notice::Notice;
-use crate::keel::time::Wall;
+use crate::keel::time::{Mono, Wall};
 
 pub use exposition::Exposition;
 use families::{API_DURATION, API_REQUESTS, CLOCK_STEPS, UNEXPECTED_429};
@@ -34,6 +34,9 @@ pub use text::Format;
 /// Seconds. An answer from the next city takes some 50 ms, one from another continent half a
 /// second; the last two buckets are the default time-out and what a longer one could let pass.
 const DURATION_BUCKETS: [f64; 9] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0];
+
+/// Counters that are read without a pause: the control loop waits for that long to count.
+const HELD_MAX: usize = 1000;
 
 /// The label for a call that may have arrived.
 const UNANSWERED: &str = "unanswered";
@@ -199,32 +202,37 @@ impl Metrics {
         }
     }
 
-    /// Counts for these deployments, by id, and forgets what was counted for others.
-    fn keep_only(&self, present: &[Figures]) {
-        let mut fleet = self.fleet();
-        let mut known = present.iter().peekable();
-        fleet.retain(|id, _| {
-            while known.next_if(|one| one.id < *id).is_some() {}
-            known.peek().is_some_and(|one| one.id == *id)
-        });
-        if fleet.len() < present.len() {
-            for one in present {
-                self.tally(&mut fleet, &one.id);
+    /// What is counted for these deployments, by id, up to `now`. What was counted for others is
+    /// forgotten.
+    fn tallies(&self, present: &[Figures], now: Mono) -> Vec<Tally> {
+        let mut all = Vec::with_capacity(present.len());
+        for some in present.chunks(HELD_MAX) {
+            let mut fleet = self.fleet();
+            let mut known = fleet.range_mut::<DeploymentId, _>(&some[0].id..).peekable();
+            let mut new = Vec::new();
+            for one in some {
+                while known.next_if(|(id, _)| **id < one.id).is_some() {}
+                let tally = known.next_if(|(id, _)| **id == one.id).map(|(_, tally)| {
+                    tally.meter.run(now);
+                    Tally::clone(tally)
+                });
+                all.push(tally.unwrap_or_else(|| {
+                    let tally = Tally::since(self.now());
+                    new.push((one.id.clone(), Box::new(tally.clone())));
+                    tally
+                }));
             }
+            fleet.extend(new);
         }
-    }
-
-    /// Shows to `each` what is counted for these deployments, by id, where they are still there.
-    fn tallies(&self, present: &[Figures], mut each: impl FnMut(&DeploymentId, &mut Tally)) {
-        let Some(first) = present.first() else { return };
         let mut fleet = self.fleet();
-        let mut known = fleet.range_mut::<DeploymentId, _>(&first.id..).peekable();
-        for one in present {
-            while known.next_if(|(id, _)| **id < one.id).is_some() {}
-            if let Some((id, tally)) = known.next_if(|(id, _)| **id == one.id) {
-                each(id, tally);
-            }
+        if fleet.len() > present.len() {
+            let mut known = present.iter().peekable();
+            fleet.retain(|id, _| {
+                while known.next_if(|one| one.id < *id).is_some() {}
+                known.peek().is_some_and(|one| one.id == *id)
+            });
         }
+        all
     }
 
     /// What is counted for `deployment`; from now on, if nothing was.

@@ -8,7 +8,7 @@ use super::families::{
     NEXT_TRANSITION, QUEUE_ETA, QUEUE_POSITION, RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, START_LEAD,
     WISH_ACTIVE,
 };
-use super::text::{Samples, Text};
+use super::text::{Rows, Text};
 use crate::keel::call::Method;
 use crate::keel::deployment::{Desired, Status};
 use crate::keel::figures::Figures;
@@ -20,13 +20,13 @@ use crate::keel::view::{AccountView, View};
 pub(super) const NEVER: Wall = Wall::from_millis(0);
 
 /// A family, and how a deployment writes its samples.
-type Column = (&'static Family, fn(&Figures, &mut Samples<'_>));
+type Column = (&'static Family, fn(&Figures, &mut Rows<'_>));
 
 pub(super) fn process(text: &mut Text, view: &View, configuration: bool) {
     let accepted = configuration && view.file.revision.is_some() && view.file.fault.is_none();
-    text.family(&LEADER).add([], u8::from(view.leader));
-    text.family(&LEDGER_WRITABLE).add([], u8::from(view.ledger_fault.is_none()));
-    text.family(&RELOAD_SUCCESSFUL).add([], u8::from(accepted));
+    text.family(&LEADER).add([], view.leader);
+    text.family(&LEDGER_WRITABLE).add([], view.ledger_fault.is_none());
+    text.family(&RELOAD_SUCCESSFUL).add([], accepted);
     let when = view.file.accepted.map_or(NEVER, |time| time.0);
     text.family(&RELOAD_SUCCESS_TIME).add([], when);
     let held = view.guard.as_ref().map_or(0, |guard| guard.count);
@@ -36,7 +36,7 @@ pub(super) fn process(text: &mut Text, view: &View, configuration: bool) {
 pub(super) fn accounts(text: &mut Text, accounts: &[AccountView]) {
     let mut samples = text.family(&ACCOUNT_UNAUTHORIZED);
     for account in accounts {
-        samples.add([account.name.as_str()], u8::from(account.unauthorized));
+        samples.add([account.name.as_str()], account.unauthorized);
     }
     let mut samples = text.family(&ACCOUNT_IN_FLIGHT);
     for account in accounts {
@@ -46,7 +46,7 @@ pub(super) fn accounts(text: &mut Text, accounts: &[AccountView]) {
     for account in accounts {
         for method in Method::ALL {
             let widened = account.widened.iter().any(|one| one.method == method);
-            samples.add([account.name.as_str(), method.as_str()], u8::from(widened));
+            samples.add([account.name.as_str(), method.as_str()], widened);
         }
     }
     let mut samples = text.family(&ACCOUNT_BUDGET);
@@ -59,66 +59,66 @@ pub(super) fn accounts(text: &mut Text, accounts: &[AccountView]) {
 
 /// What each deployment shows, family by family.
 pub(super) const FAMILIES: [Column; 14] = [
-    (&DEPLOYMENT_INFO, |one, out| out.add([one.id.as_str(), one.account.as_str()], 1)),
+    (&DEPLOYMENT_INFO, |one, out| out.add_text(&one.id, one.account.as_str(), 1)),
     (&DESIRED_RUNNING, |one, out| {
-        out.add([one.id.as_str()], u8::from(one.desired == Desired::Running));
+        out.add(&one.id, [], one.desired == Desired::Running);
     }),
     (&DEPLOYMENT_STATUS, status),
     (&DEPLOYMENT_IN_SYNC, |one, out| {
-        out.add([one.id.as_str()], u8::from(one.reason == Reason::InSync));
+        out.add(&one.id, [], one.reason == Reason::InSync);
     }),
     (&LAST_OBSERVED, |one, out| {
         let when = one.observed.as_ref().map_or(NEVER, |(_, at)| *at);
-        out.add([one.id.as_str()], when);
+        out.add(&one.id, [], when);
     }),
-    (&DEPLOYMENT_CONDITION, |one, out| out.add([one.id.as_str(), one.reason.as_str()], 1)),
+    (&DEPLOYMENT_CONDITION, |one, out| out.add(&one.id, [one.reason.as_str()], 1)),
     (&QUEUE_POSITION, |one, out| {
         if let Some((position, _)) = one.queue {
-            out.add([one.id.as_str()], position);
+            out.add(&one.id, [], position);
         }
     }),
     (&QUEUE_ETA, |one, out| {
         if let Some((_, Some(eta))) = one.queue {
-            out.add([one.id.as_str()], eta);
+            out.add(&one.id, [], eta);
         }
     }),
     (&NEXT_TRANSITION, |one, out| {
         if let Some(until) = one.until {
-            out.add([one.id.as_str()], until);
+            out.add(&one.id, [], until);
         }
     }),
     (&START_LEAD, |one, out| {
         if let Some((lead, _)) = one.ready {
-            out.add([one.id.as_str()], lead);
+            out.add(&one.id, [], lead);
         }
     }),
     (&LATE, |one, out| {
         if let Some((_, late)) = one.ready {
-            out.add([one.id.as_str()], u8::from(late));
+            out.add(&one.id, [], late);
         }
     }),
     (&WISH_ACTIVE, |one, out| {
-        one.wishes.iter().for_each(|kind| out.add([one.id.as_str(), kind], 1));
+        one.wishes.iter().for_each(|kind| out.add(&one.id, [kind], 1));
     }),
     (&BUDGET_REMAINING, |one, out| {
         for budget in &one.budgets {
-            out.add([one.id.as_str(), budget.method.as_str()], budget.remaining);
+            out.add(&one.id, [budget.method.as_str()], budget.remaining);
         }
     }),
     (&BUDGET_RESET, |one, out| {
         for budget in one.budgets.iter().filter(|budget| budget.method.acts()) {
             if let Some(allowed) = budget.allowed {
-                out.add([one.id.as_str(), budget.method.as_str()], allowed);
+                out.add(&one.id, [budget.method.as_str()], allowed);
             }
         }
     }),
 ];
 
-fn status(one: &Figures, out: &mut Samples<'_>) {
+fn status(one: &Figures, out: &mut Rows<'_>) {
     let seen = one.observed.as_ref().map(|(status, _)| status.as_str());
     for status in Status::KNOWN {
-        out.add([one.id.as_str(), status], u8::from(seen == Some(status)));
+        out.add(&one.id, [status], seen == Some(status));
     }
     let unknown = seen.is_some_and(|word| !Status::KNOWN.contains(&word));
-    out.add([one.id.as_str(), UNKNOWN], u8::from(unknown));
+    out.add(&one.id, [UNKNOWN], unknown);
 }

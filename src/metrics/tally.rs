@@ -2,29 +2,27 @@
 
 use super::families::{ACTIONS, Family, REVERSALS, STATE_SECONDS};
 use super::meter::Meter;
-use super::text::Samples;
+use super::text::Rows;
 use super::{NEVER_LEFT, UNANSWERED};
 use crate::keel::call::Fate;
 use crate::keel::deployment::{Action, DeploymentId};
-use crate::keel::time::{Mono, Wall};
+use crate::keel::time::Wall;
 
-/// A family, and how what is counted for a deployment writes its samples at a time.
-type Column = (&'static Family, fn(&DeploymentId, &mut Tally, Mono, &mut Samples<'_>));
+/// A family, and how what is counted for a deployment writes its samples.
+type Column = (&'static Family, fn(&DeploymentId, &Tally, &mut Rows<'_>));
 
 /// What is counted for each deployment, family by family.
 pub(super) const FAMILIES: [Column; 3] = [
-    (&ACTIONS, |id, tally, _, out| {
+    (&ACTIONS, |id, tally, out| {
         for (action, outcome, count) in tally.actions() {
-            out.count([id.as_str(), action.as_str(), outcome], count, tally.created);
+            out.count(id, [action.as_str(), outcome], count, tally.created);
         }
     }),
-    (&REVERSALS, |id, tally, _, out| {
-        out.count([id.as_str()], tally.reversals, tally.created);
-    }),
-    (&STATE_SECONDS, |id, tally, now, out| {
+    (&REVERSALS, |id, tally, out| out.count(id, [], tally.reversals, tally.created)),
+    (&STATE_SECONDS, |id, tally, out| {
         let created = tally.created;
-        for (status, spent) in tally.meter.read(now) {
-            out.count([id.as_str(), status], spent, created);
+        for (status, spent) in tally.meter.times() {
+            out.count(id, [status], spent, created);
         }
     }),
 ];
@@ -45,7 +43,7 @@ const REFUSED: &str = "refused";
 const ACCEPTED: &str = "accepted";
 
 /// The counters of one deployment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Tally {
     /// When it began at 0: later than the process, if the deployment left the file and came back.
     pub(super) created: Wall,

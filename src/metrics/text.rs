@@ -5,9 +5,11 @@
 //! them.
 
 use std::fmt::Write as _;
+use std::ptr;
 use std::time::Duration;
 
 use super::families::{Family, Kind};
+use crate::keel::deployment::DeploymentId;
 use crate::keel::time::Wall;
 
 /// How an exposition is written.
@@ -62,20 +64,34 @@ impl Text {
 
     /// Begins `family`; its samples must follow before the next one begins.
     pub(super) fn family(&mut self, family: &'static Family) -> Samples<'_> {
-        self.part(family, true)
+        self.begin(family);
+        let (frame, created) = self.frames(family);
+        Samples { out: &mut self.out, family, frame, created }
     }
 
-    /// As [`Text::family`], or goes on with the family that was begun last.
-    pub(super) fn part(&mut self, family: &'static Family, begins: bool) -> Samples<'_> {
-        let Family { name, kind, labels, help } = family;
-        let short = self.format.family(name, *kind == Kind::Counter);
+    /// As [`Text::family`], of deployments; or goes on with the family that was begun last.
+    pub(super) fn rows(&mut self, family: &'static Family, begins: bool) -> Rows<'_> {
         if begins {
-            // Writing to a string cannot fail, here and below.
-            let _ = write!(self.out, "# HELP {short} {help}\n# TYPE {short} {kind}\n");
+            self.begin(family);
         }
-        let stamped = *kind == Kind::Counter && self.format == Format::OpenMetrics;
+        let (frame, created) = self.frames(family);
+        let mold = |frame| Mold { frame, tails: Vec::new() };
+        Rows { out: &mut self.out, family, mold: mold(frame), created: created.map(mold) }
+    }
+
+    fn begin(&mut self, Family { name, kind, help, .. }: &Family) {
+        let name = self.format.family(name, *kind == Kind::Counter);
+        // Writing to a string cannot fail, here and below.
+        let _ = write!(self.out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    }
+
+    /// The frame of a family's samples, and that of their stamps, if they have any.
+    fn frames(&self, Family { name, kind, labels, .. }: &Family) -> (Frame, Option<Frame>) {
+        let counter = *kind == Kind::Counter;
+        let short = self.format.family(name, counter);
+        let stamped = counter && self.format == Format::OpenMetrics;
         let created = stamped.then(|| frame(&format!("{short}_created"), labels));
-        Samples { out: &mut self.out, family, frame: frame(name, labels), created }
+        (frame(name, labels), created)
     }
 }
 
@@ -131,13 +147,109 @@ fn sample<const N: usize>(out: &mut String, frame: &Frame, values: [&str; N], va
         escape(out, value);
     }
     closing.iter().for_each(|end| out.push_str(end));
-    value.write(out);
-    out.push('\n');
+    value.end(out);
+}
+
+/// The samples of one family of deployments: the first label is the id, and the others have words
+/// of this program. Nothing in them is to be escaped, and there are many of them.
+#[derive(Debug)]
+pub(super) struct Rows<'a> {
+    out: &'a mut String,
+    family: &'static Family,
+    mold: Mold,
+    /// That of the stamps, where there are any.
+    created: Option<Mold>,
+}
+
+impl Rows<'_> {
+    /// Adds one: a deployment, the values of the family's other labels in their order, and the
+    /// sample's value.
+    pub(super) fn add<const N: usize>(
+        &mut self,
+        id: &DeploymentId,
+        words: [&'static str; N],
+        value: impl Value,
+    ) {
+        debug_assert_ne!(self.family.kind, Kind::Counter, "{} counts", self.family.name);
+        debug_assert_eq!(self.family.labels.len(), N + 1, "labels of {}", self.family.name);
+        self.mold.cast(self.out, id, &words, value);
+    }
+
+    /// The same, but that the other label has some text.
+    pub(super) fn add_text(&mut self, id: &DeploymentId, text: &str, value: impl Value) {
+        sample(self.out, &self.mold.frame, [id.as_str(), text], value);
+    }
+
+    /// Adds one of a counter, which counts since `created`.
+    pub(super) fn count<const N: usize>(
+        &mut self,
+        id: &DeploymentId,
+        words: [&'static str; N],
+        value: impl Value,
+        created: Wall,
+    ) {
+        debug_assert_eq!(self.family.labels.len(), N + 1, "labels of {}", self.family.name);
+        self.mold.cast(self.out, id, &words, value);
+        if let Some(mold) = &mut self.created {
+            mold.cast(self.out, id, &words, created);
+        }
+    }
+}
+
+/// What samples of deployments have in common.
+#[derive(Debug)]
+struct Mold {
+    frame: Frame,
+    /// What stands between an id and a value, by the words in it. These are told apart by where
+    /// they are: the same words in another place are merely kept twice.
+    tails: Vec<(Vec<&'static str>, String)>,
+}
+
+impl Mold {
+    fn cast(
+        &mut self,
+        out: &mut String,
+        id: &DeploymentId,
+        words: &[&'static str],
+        value: impl Value,
+    ) {
+        let [opening, rest @ ..] = &*self.frame else { return };
+        out.push_str(opening);
+        out.push_str(id.as_str());
+        let same = |known: &[&str]| (0..words.len()).all(|at| ptr::eq(known[at], words[at]));
+        let known = self.tails.iter().position(|(known, _)| same(known));
+        let place = known.unwrap_or_else(|| {
+            let (between, closing) = rest.split_at(words.len());
+            let labels = between.iter().zip(words).map(|(before, word)| format!("{before}{word}"));
+            let tail = labels.chain(closing.iter().cloned()).collect();
+            self.tails.push((words.to_vec(), tail));
+            self.tails.len() - 1
+        });
+        out.push_str(&self.tails[place].1);
+        value.end(out);
+    }
 }
 
 /// What a sample can be worth.
-pub(super) trait Value {
+pub(super) trait Value: Sized {
     fn write(self, out: &mut String);
+
+    /// Writes it, and ends the line.
+    fn end(self, out: &mut String) {
+        self.write(out);
+        out.push('\n');
+    }
+}
+
+/// Yes and no, as most are.
+impl Value for bool {
+    fn write(self, out: &mut String) {
+        out.push(if self { '1' } else { '0' });
+    }
+
+    fn end(self, out: &mut String) {
+        out.push_str(if self { "1\n" } else { "0\n" });
+    }
 }
 
 /// An instant, in seconds after the epoch.
@@ -162,10 +274,15 @@ fn seconds(out: &mut String, millis: u64) {
     (millis / 1000).write(out);
     let rest = millis % 1000;
     if rest > 0 {
-        let digits = [rest / 100, rest / 10 % 10, rest % 10];
-        let last = digits.iter().rposition(|digit| *digit > 0).unwrap_or(0);
+        let (tenths, hundredths, thousandths) = (rest / 100, rest / 10 % 10, rest % 10);
         out.push('.');
-        digits[..=last].iter().for_each(|digit| digit.write(out));
+        tenths.write(out);
+        if hundredths + thousandths > 0 {
+            hundredths.write(out);
+        }
+        if thousandths > 0 {
+            thousandths.write(out);
+        }
     }
 }
 
@@ -186,7 +303,6 @@ whole!(u8, i32, u32, u64, usize);
 
 /// Label values escape backslash, quote and line feed, and nothing else.
 pub(super) fn escape(out: &mut String, value: &str) {
-    // Most are a few letters: to call a search for them would take longer than to look at each.
     if !value.bytes().any(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
         out.push_str(value);
         return;
