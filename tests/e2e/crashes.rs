@@ -1,9 +1,17 @@
 //! Killed at each named point, and at chance moments: no call too many, no decision lost.
 
+use std::fs;
+use std::path::Path;
+
 use evenkeel::crash::POINTS;
+use evenkeel::keel::call::{CallId, Fate};
+use evenkeel::keel::history::History;
+use evenkeel::keel::policy::Policy;
+use evenkeel::keel::record::{Record, Stamp};
+use evenkeel::ledger::{FileLedger, Ledger as _};
 use rustix::process::Signal;
 
-use crate::harness::World;
+use crate::harness::{World, wait};
 
 /// Dies at the nth passage of a point, then a new process takes over.
 fn dies_at(point: &str, nth: u32) {
@@ -104,7 +112,7 @@ fn told_to_end_twice_it_ends_at_once() {
     world.configure("timeout: 2s", "timeout: 30s");
     world.desire("  w41b11c0: running\n");
     let mut daemon = world.run();
-    crate::harness::wait("a call under way", || {
+    wait("a call under way", || {
         let view = daemon.view();
         (view["accounts"][0]["inFlight"] == 1).then_some(())
     });
@@ -112,4 +120,37 @@ fn told_to_end_twice_it_ends_at_once() {
     daemon.process.printed("no new call is sent");
     daemon.process.signal(Signal::TERM);
     assert_eq!(daemon.process.ended(), Some(0));
+}
+
+/// A megabyte and a half of records that mean nothing.
+fn grow(state: &Path) {
+    let (mut ledger, _) = FileLedger::open(state, |_| ()).unwrap();
+    let nothing = |number| Record::Settled {
+        at: Stamp::default(),
+        id: CallId(u64::MAX - number),
+        fate: Fate::NeverLeft,
+    };
+    ledger.append(&(0..15_000).map(nothing).collect::<Vec<_>>(), true).unwrap();
+}
+
+#[test]
+fn a_ledger_that_has_grown_is_compacted_also_where_no_process_gets_old() {
+    let world = World::new(&["--deployments", "1"]);
+    world.desire("  w41b11c0: stopped\n");
+    let state = world.scratch.path("state");
+    let size = || fs::metadata(state.join("ledger")).unwrap().len();
+    assert_eq!(world.output(&["once", "--timeout", "60s"]).status.code(), Some(0));
+    grow(&state);
+    assert!(size() > 1 << 20, "{}", size());
+    assert_eq!(world.output(&["once", "--timeout", "60s"]).status.code(), Some(0));
+    assert!(size() < 1 << 14, "{}", size());
+    grow(&state);
+    let daemon = world.run();
+    daemon.converges(1);
+    wait("the compaction by one that goes on", || (size() < 1 << 14).then_some(()));
+    daemon.terminate();
+    let mut history = History::new(Policy::default());
+    FileLedger::open(&state, |record| history.apply(&record)).unwrap();
+    assert_eq!(history.past().len(), 1, "the one stop that was sent");
+    world.assert_within_budget();
 }
