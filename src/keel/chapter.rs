@@ -269,19 +269,19 @@ fn first(tally: Option<&TallyLine>) -> i64 {
     tally.and_then(|tally| tally.arrivals.first()).map_or(0, |at| at.millis())
 }
 
-impl Item for (DeploymentId, Box<Last>) {
+impl Item for (DeploymentId, Last) {
     type Frame = (Option<Wish>, Option<Status>);
     type Own = (DeploymentId, Option<Wall>, Option<Wall>);
 
     fn apart(&self, _: Option<&Self>) -> (Self::Frame, Self::Own) {
         let (deployment, last) = self;
-        let Last { wish, status, follows, ran } = &**last;
+        let Last { wish, status, follows, ran } = last;
         ((wish.clone(), status.clone()), (deployment.clone(), *follows, *ran))
     }
 
     fn whole((wish, status): &Self::Frame, own: Self::Own, _: Option<&Self>) -> Self {
         let (deployment, follows, ran) = own;
         let last = Last { wish: wish.clone(), status: status.clone(), follows, ran };
-        (deployment, Box::new(last))
+        (deployment, last)
     }
 }

@@ -308,7 +308,7 @@ impl Chronicle {
     /// The fewest records that add up to this.
     pub(super) fn snapshot(&self, out: &mut Vec<Record>) {
         out.extend(Chapter::split(self.notes.iter().cloned()).map(Record::Notes));
-        let lasts = self.last.iter().map(|(id, last)| (id.clone(), last.clone()));
+        let lasts = self.last.iter().map(|(id, last)| (id.clone(), Last::clone(last)));
         out.extend(Chapter::split(lasts).map(Record::Lasts));
     }
 

@@ -131,7 +131,7 @@ pub enum Record {
     /// Compaction: past starts and stops.
     Pasts(Chapter<Past>),
     /// Compaction: what was last noted of deployments.
-    Lasts(Chapter<(DeploymentId, Box<Last>)>),
+    Lasts(Chapter<(DeploymentId, Last)>),
 }
 
 /// [`Record::Reserved`] by itself.

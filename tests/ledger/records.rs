@@ -125,13 +125,13 @@ fn note() -> impl Strategy<Value = Note> {
 }
 
 /// What some notes about one deployment come to.
-fn last() -> impl Strategy<Value = (DeploymentId, Box<Last>)> {
+fn last() -> impl Strategy<Value = (DeploymentId, Last)> {
     (deployment(), vec((stamp(), note()), 1..4)).prop_map(|(deployment, notes)| {
         let last = notes.iter().fold(Last::default(), |mut last, (at, note)| {
             last.take(at.wall, note);
             last
         });
-        (deployment, Box::new(last))
+        (deployment, last)
     })
 }
 
@@ -198,7 +198,7 @@ fn carried() -> impl Strategy<Value = Carried> {
         (deployment(), of(mono()), vec(shown(), 0..4)).prop_map(|(deployment, awaited, shown)| {
             Carried::Starts { deployment, awaited, shown }
         }),
-        last().prop_map(|(deployment, last)| Carried::Last { deployment, last }),
+        last().prop_map(|(deployment, last)| Carried::Last { deployment, last: Box::new(last) }),
     ]
 }
 
