@@ -13,7 +13,7 @@ too many. Exit code 1 if one did, or if memory or the ledger grew by more than a
 more than two.
 """
 
-import argparse, json, os, random, statistics, sys, time
+import argparse, json, os, random, sys, time
 
 from rig import Daemon, Simulator, cpu, get, peak, rss
 
@@ -97,7 +97,7 @@ def judge(rows, audit):
     bad |= last > first + 2 or most("fds") > FDS_MAX
     print(f"descriptors: back to {first} in the second third, {last} in the last, where there were at most {most('fds')}")
     first, last = back("ledger")
-    bad |= last > first * 1.1 + 1 or most("ledger") > 4 * last + 2
+    bad |= last > first * 1.1 + 1 or most("ledger") > 2 * last + 2
     print(f"ledger: back to {first:.1f} MB in the second third, {last:.1f} in the last, where it was at most {most('ledger'):.1f}")
     for method, largest in audit["largest"].items():
         bad |= largest["over"]
