@@ -143,9 +143,6 @@ impl Controller {
             self.look_after_the_ledger()?;
             let enough = done(&self.keel);
             let now = tokio::time::Instant::now();
-            if begun + COMPACTION_AFTER <= now {
-                self.compact()?;
-            }
             let due = self.access.values().filter_map(|access| access.rotation.due()).min();
             if credentials_at.min(due.unwrap_or(credentials_at)) <= now {
                 credentials_at = now + CREDENTIALS_EVERY;
@@ -155,9 +152,11 @@ impl Controller {
                 Some(at) => (at <= now || self.keel.in_flight() == 0).then_some(Ended::Stopped),
                 None => enough.then_some(Ended::Done),
             };
-            if let Some(ended) = ended {
-                // Nor is the ledger of processes that never get that old to grow for ever.
+            // The ledger of processes that never get that old is not to grow for ever.
+            if ended.is_some() || begun + COMPACTION_AFTER <= now {
                 self.compact()?;
+            }
+            if let Some(ended) = ended {
                 self.ledger.sync()?;
                 self.ledger.hand_over();
                 return Ok(ended);

@@ -61,7 +61,7 @@ impl History {
                 cause: cause.clone(),
             });
         }
-        // After the reservations and the notes: each of those says something about starts, too.
+        // After the reservations: each of those says something about starts, too.
         let starts = self.deployments.iter().filter_map(|(id, past)| past.starts.carry(id));
         out.extend(starts.map(Record::Carried));
         out

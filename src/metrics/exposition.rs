@@ -56,7 +56,7 @@ impl Metrics {
         text.family(&DEPLOYMENTS).add([], fleet.len());
         let mut samples = text.family(&DESIRED_FILE_VALID);
         for (name, valid) in &*self.files() {
-            samples.add([name], u8::from(*valid));
+            samples.add([name], *valid);
         }
         // Who stands by would say what the leader says, later; whoever sums would count it twice.
         let leads = (&*view.accounts, fleet);

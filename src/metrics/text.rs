@@ -299,7 +299,7 @@ macro_rules! whole {
     };
 }
 
-whole!(u8, i32, u32, u64, usize);
+whole!(i32, u32, u64, usize);
 
 /// Label values escape backslash, quote and line feed, and nothing else.
 pub(super) fn escape(out: &mut String, value: &str) {

@@ -4,19 +4,10 @@ use evenkeel::keel::call::{CallId, Fate, Method};
 use evenkeel::keel::chapter::Chapter;
 use evenkeel::keel::chronicle::Note;
 use evenkeel::keel::deployment::{Action, Status};
-use evenkeel::keel::record::{Past, Record, Stamp, TallyLine};
-use evenkeel::keel::time::{Mono, Wall};
+use evenkeel::keel::record::{Past, Record, TallyLine};
 
 use crate::bench::{EPOCH, account, id};
-
-fn stamp(seconds: i64) -> Stamp {
-    let mono = Mono::from_millis(seconds * 1000);
-    Stamp { mono, wall: Wall::from_millis(EPOCH + seconds * 1000) }
-}
-
-fn s(seconds: i64) -> Mono {
-    stamp(seconds).mono
-}
+use crate::snapshot::{s, stamp};
 
 /// What a month of a fleet leaves is read at each start.
 #[test]

@@ -213,7 +213,7 @@ proptest! {
     }
 }
 
-fn stamp(seconds: i64) -> Stamp {
+pub(crate) fn stamp(seconds: i64) -> Stamp {
     let mono = Mono::from_millis(seconds * 1000);
     Stamp { mono, wall: Wall::from_millis(EPOCH + seconds * 1000) }
 }
@@ -223,7 +223,7 @@ fn now(boot: u64, seconds: i64) -> Now {
     Now { boot: Boot(boot), mono, wall }
 }
 
-fn s(seconds: i64) -> Mono {
+pub(crate) fn s(seconds: i64) -> Mono {
     stamp(seconds).mono
 }
 

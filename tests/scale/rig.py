@@ -155,7 +155,7 @@ class Daemon:
 
     def pull(self, path):
         """One GET, read as it comes and kept nowhere, so that it costs the daemon's time and not the client's."""
-        begin, size, end = time.monotonic(), 0, b""
+        begin, size, head, end = time.monotonic(), 0, b"", b""
         buffer = memoryview(bytearray(1 << 20))
         with socket.create_connection(("127.0.0.1", self.port), 120) as stream:
             stream.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
