@@ -32,9 +32,9 @@ pub fn list_interval(limits: &Limits, observe: &Observe) -> Duration {
     steadiest.max(observe.interval.unwrap_or_default())
 }
 
-/// Phases that there are in an interval. So the turns of a large fleet fall together, some eleven
-/// times a second: one wake-up and one sync of the ledger are for all that fall on one instant.
-const PHASES: i64 = 720;
+/// Phases that there are in an interval. So the turns of a fleet fall together, some five times a
+/// second: one wake-up and one sync of the ledger are for all that fall on one instant.
+const PHASES: i64 = 360;
 
 /// The next turn of one of many that take turns every `interval`: each has a phase by its seed, and
 /// a turn less than half an interval away is left out.

@@ -212,7 +212,7 @@ fn late_is_told_at_the_windows_beginning_once_and_when_it_is_over() {
     assert_eq!(plant.late(), [""; 0]);
     plant.until(10 * HOUR);
     let notices = plant.bench.notices.clone();
-    assert_eq!(plant.late(), ["over 2026-01-01T09:00:00Z 321.1s true"]);
+    assert_eq!(plant.late(), ["over 2026-01-01T09:00:00Z 321s true"]);
     assert!(!plant.shows_late());
     let at_rest = |notice: &Notice| match notice {
         Notice::ReasonChanged { to: Reason::InSync, message, .. } => Some(message.to_string()),
