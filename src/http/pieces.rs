@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use hyper::body::{Bytes, Frame};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::Query;
@@ -40,12 +41,17 @@ impl hyper::body::Body for Body {
 pub(super) trait Pieces: Send + 'static {
     /// The next one; `None` after the last.
     fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, Silent>> + Send;
+
+    /// Sees to it that `making` them goes on while the client is written to.
+    fn make(making: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(making);
+    }
 }
 
 /// A body of `begun` and all that follows, none of which is made before there is room for it.
-pub(super) fn body(begun: [Bytes; 2], mut pieces: impl Pieces) -> Body {
+pub(super) fn body<P: Pieces>(begun: [Bytes; 2], mut pieces: P) -> Body {
     let (sender, coming) = mpsc::channel(1);
-    tokio::spawn(async move {
+    P::make(async move {
         let mut begun = begun.into_iter();
         loop {
             let piece = match begun.next() {
@@ -74,6 +80,12 @@ impl Lines {
 impl Pieces for Lines {
     async fn next(&mut self) -> Result<Option<Bytes>, Silent> {
         Ok(self.0.next().map(Bytes::from))
+    }
+
+    /// On a thread of its own: to make a line costs as much as to write it to a socket.
+    fn make(making: impl Future<Output = ()> + Send + 'static) {
+        let runtime = Handle::current();
+        tokio::task::spawn_blocking(move || runtime.block_on(making));
     }
 }
 
