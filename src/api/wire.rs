@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use crate::keel::call::Body;
 use crate::keel::deployment::{DeploymentId, Facts, Status};
@@ -27,16 +27,6 @@ struct Deployment {
     #[serde(rename = "deploymentType")]
     kind: String,
     status: String,
-}
-
-/// One entry of the list: a bad one must not hide the others.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Entry {
-    /// serde would take an array of four texts for the object.
-    Array(#[expect(dead_code, reason = "it is none, whatever it holds")] Vec<IgnoredAny>),
-    Deployment(Deployment),
-    Other(IgnoredAny),
 }
 
 /// The body of a refusal: a top-level `code` is all that is known of it.
@@ -77,9 +67,7 @@ fn object(bytes: &[u8]) -> Result<&[u8], String> {
 
 /// Reads a 2xx to a status call: it must be the object, and about `asked`.
 pub fn deployment(bytes: &[u8], asked: &DeploymentId) -> Body {
-    let read = object(bytes)
-        .and_then(|bytes| serde_json::from_slice(bytes).map_err(|error| error.to_string()));
-    match read.and_then(Deployment::facts) {
+    match facts(bytes) {
         Ok(facts) if facts.id == *asked => Body::Deployment(facts),
         Ok(facts) => Body::Unreadable(capped(&format!(
             "the answer is about deployment `{}`, not `{asked}`",
@@ -91,17 +79,20 @@ pub fn deployment(bytes: &[u8], asked: &DeploymentId) -> Body {
     }
 }
 
-/// Reads a 2xx to a list call: a bare array.
+fn facts(bytes: &[u8]) -> Result<Facts, String> {
+    let read = serde_json::from_slice(object(bytes)?).map_err(|error| error.to_string());
+    read.and_then(Deployment::facts)
+}
+
+/// Reads a 2xx to a list call: a bare array. A bad entry of it must not hide the others.
 pub fn fleet(bytes: &[u8]) -> Body {
-    match serde_json::from_slice::<Vec<Entry>>(bytes) {
+    match serde_json::from_slice::<Vec<&RawValue>>(bytes) {
         Ok(list) => {
-            let all = list.len();
-            let facts = |entry| match entry {
-                Entry::Deployment(deployment) => deployment.facts().ok(),
-                Entry::Array(_) | Entry::Other(IgnoredAny) => None,
-            };
-            let entries: Vec<Facts> = list.into_iter().filter_map(facts).collect();
-            let unreadable = all - entries.len();
+            let read = list.iter().filter_map(|entry| facts(entry.get().as_bytes()).ok());
+            let mut entries: Vec<Facts> = read.collect();
+            // By id, as the fleet is: whoever takes them in need not sort them first.
+            entries.sort_by(|one, other| one.id.cmp(&other.id));
+            let unreadable = list.len() - entries.len();
             Body::Fleet { entries, unreadable }
         }
         Err(fault) => {

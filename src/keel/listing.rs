@@ -26,9 +26,10 @@ impl Reconciler {
         decision: &mut Decision,
     ) {
         let shown = self.on_account(id, now, decision, |desk| desk.list_answered(id, answer));
-        let shown = shown.flatten().map(by_id);
+        let mut shown = shown.flatten().map(by_id).unwrap_or_default().into_iter().peekable();
         for deployment in self.ids_of(id) {
-            let facts = shown.as_ref().and_then(|shown| shown.get(&deployment)).copied();
+            while shown.next_if(|(other, _)| **other < deployment).is_some() {}
+            let facts = shown.next_if(|(other, _)| **other == deployment).map(|(_, facts)| facts);
             self.visit(&deployment, now, decision, |desk, member| match facts {
                 Some(facts) => {
                     member.listed = true;
