@@ -1,6 +1,6 @@
 //! Text to nodes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
@@ -244,22 +244,17 @@ impl Builder<'_> {
 
     /// Of entries with one key the first, in the order of the file.
     fn once(&mut self, mut entries: Vec<Entry>) -> Vec<Entry> {
-        let mut order: Vec<usize> = (0..entries.len()).collect();
-        // Stable, so the first of a key comes first; and large files are mostly in order already.
-        order.sort_by(|one, other| entries[*one].key.cmp(&entries[*other].key));
-        let same = |one: &usize, other: &usize| entries[*one].key == entries[*other].key;
+        let mut first = HashMap::with_capacity(entries.len());
         let mut again = BTreeSet::new();
-        for alike in order.chunk_by(same) {
-            let [first, more @ ..] = alike else { continue };
-            let Place { line, column, .. } = entries[*first].place;
-            for index in more {
-                let Entry { key, place, .. } = &entries[*index];
-                let key = shown(key);
+        for (index, Entry { key, place, .. }) in entries.iter().enumerate() {
+            let earlier = *first.entry(&**key).or_insert(index);
+            if earlier != index {
+                let (key, Place { line, column, .. }) = (shown(key), entries[earlier].place);
                 self.faults.problem(
                     *place,
                     format!("`{key}` is here twice; the first is in line {line}, column {column}"),
                 );
-                again.insert(*index);
+                again.insert(index);
             }
         }
         if !again.is_empty() {
