@@ -121,8 +121,15 @@ pub async fn prepare(settings: &Settings, serve: bool, waits: bool) -> Result<Pr
     let clock = Clock::new().map_err(|error| Failure::because("cannot read the clock", error))?;
     let now = clock.now();
     let (heartbeat, changes) = (Heartbeat::new(now.mono), Changes::new(now.mono));
+    let wall = clock.clone();
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), move || wall.now().wall)
+        .map_err(|error| Failure::because("cannot set the metrics up", error))?;
+    let metrics = Arc::new(metrics);
+    let (outbox, inbox) = mpsc::unbounded_channel();
+    // Read while the ledger is: both may be large.
+    let desired = Desired::follow(settings, clock.clone(), outbox.clone(), metrics.clone());
     let source = match &settings.ledger {
-        config::Ledger::File => Source::File(Box::new(open(settings)?)),
+        config::Ledger::File => Source::File(Box::new(open(settings).await?)),
         config::Ledger::Shared { engine, lease } => {
             let lock = Directory::lock(&settings.state_dir).map_err(no_ledger)?;
             let shown = (heartbeat.clone(), changes.clone());
@@ -132,11 +139,6 @@ pub async fn prepare(settings: &Settings, serve: bool, waits: bool) -> Result<Pr
     };
     // A fault is one now, and not once this process is needed.
     access(settings, "")?;
-    let wall = clock.clone();
-    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), move || wall.now().wall)
-        .map_err(|error| Failure::because("cannot set the metrics up", error))?;
-    let metrics = Arc::new(metrics);
-    let (outbox, inbox) = mpsc::unbounded_channel();
     let (ask, queries) = mpsc::channel(QUERIES_MAX);
     let http = if serve {
         let state = http::State {
@@ -157,7 +159,6 @@ pub async fn prepare(settings: &Settings, serve: bool, waits: bool) -> Result<Pr
     } else {
         Endpoint::default()
     };
-    let desired = Desired::follow(settings, clock.clone(), outbox.clone(), metrics.clone());
     Ok(Prepared {
         clock,
         #[cfg(feature = "otlp")]
@@ -240,11 +241,17 @@ fn no_ledger(error: ledger::OpenError) -> Failure {
     Failure::because("cannot use the ledger", error)
 }
 
-/// Opens the file.
-fn open(settings: &Settings) -> Result<Opened, Failure> {
-    let mut history = History::new(settings.policy.clone());
-    let (ledger, recovery) = FileLedger::open(&settings.state_dir, |record| history.apply(&record))
-        .map_err(no_ledger)?;
+/// Opens the file, and leaves the thread free for others meanwhile.
+async fn open(settings: &Settings) -> Result<Opened, Failure> {
+    let (state_dir, policy) = (settings.state_dir.clone(), settings.policy.clone());
+    let replay = move || {
+        let mut history = History::new(policy);
+        let opened = FileLedger::open(&state_dir, |record| history.absorb(record));
+        opened.map(|(ledger, recovery)| (ledger, recovery, history))
+    };
+    let replayed = tokio::task::spawn_blocking(replay).await;
+    let replayed = replayed.map_err(|error| Failure::because("cannot read the ledger", error))?;
+    let (ledger, recovery, history) = replayed.map_err(no_ledger)?;
     let mut torn = recovery.torn.as_ref().map_or(0, |torn| torn.calls);
     if recovery.fresh && !Memory::of(&settings.state_dir).map_err(no_ledger)?.is_blank() {
         tracing::warn!(
@@ -265,8 +272,8 @@ fn taken_over(settings: &Settings, taken: Taken, clock: &Clock) -> Result<Opened
     let Taken { ledger, records, before, watched } = taken;
     let leads = Notice::Leads { epoch: ledger.epoch(), before: before.map(Into::into) };
     let mut history = History::new(settings.policy.clone());
-    records.iter().for_each(|record| history.apply(record));
     let fresh = records.is_empty();
+    records.into_iter().for_each(|record| history.absorb(record));
     let file = fresh && ledger::look(&settings.state_dir, |_| ()).map_err(no_ledger)?;
     if file {
         tracing::warn!(

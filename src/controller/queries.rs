@@ -11,6 +11,9 @@ use crate::keel::view::PastView;
 /// Deployments shown between two turns: about a millisecond's worth.
 const ROWS_MAX: usize = 500;
 
+/// The same of those that are shown in figures.
+const FIGURES_MAX: usize = 2000;
+
 const DAY_MILLIS: i64 = 24 * 3_600_000;
 
 /// Answers what only asks; gives back what is to be done.
@@ -23,7 +26,7 @@ pub fn show(keel: &Reconciler, query: Query, now: Now) -> Option<(Errand, onesho
             let _ = reply.send(keel.deployments(after.as_ref(), ROWS_MAX, now));
         }
         Query::Figures(after, reply) => {
-            let _ = reply.send(keel.figures(after.as_ref(), ROWS_MAX, now));
+            let _ = reply.send(keel.figures(after.as_ref(), FIGURES_MAX, now));
         }
         Query::Deployment(id, reply) => {
             let _ = reply.send(keel.deployment(&id, now));

@@ -125,15 +125,15 @@ impl Account {
 
     /// Gives a deployment this place in the line for that, or takes it out of the line.
     pub fn line_up(&mut self, member: &mut Member, place: Option<(Action, Place)>) {
-        if member.queued == place {
+        if member.queued.as_deref() == place.as_ref() {
             return;
         }
-        if let Some((action, place)) = member.queued.take() {
-            self.lines[index(action)].remove(&(place, member.id.clone()));
+        if let Some((action, place)) = member.queued.take().as_deref() {
+            self.lines[index(*action)].remove(&(*place, member.id.clone()));
         }
         if let Some((action, place)) = place {
             self.lines[index(action)].insert((place, member.id.clone()));
-            member.queued = Some((action, place));
+            member.queued = Some(Box::new((action, place)));
         }
     }
 
@@ -149,7 +149,7 @@ impl Account {
 
     /// What `member` waits for, its position in that line, and the line's length.
     pub fn standing(&self, member: &Member) -> Option<(Action, usize, usize)> {
-        let (action, place) = member.queued?;
+        let (action, place) = **member.queued.as_ref()?;
         let line = &self.lines[index(action)];
         let before = line.range(..(place, member.id.clone())).count();
         Some((action, before + 1, line.len()))

@@ -124,7 +124,7 @@ impl Desk<'_> {
 
     /// Its next routine turn, by the present interval and its own phase.
     pub(super) fn next_poll(&self, member: &Member) -> Mono {
-        cadence::next_turn(self.now.mono, self.interval(member), member.seed)
+        cadence::next_turn(self.now.mono, self.interval(member), member.seed())
     }
 
     fn failed(&mut self, member: &mut Member, trouble: Trouble) {
@@ -136,7 +136,7 @@ impl Desk<'_> {
         let before = member.failing.as_ref();
         let alike = before.filter(|before| unsent(&before.trouble) == unsent(&trouble));
         let count = alike.map_or(0, |before| before.count) + 1;
-        let delay = cadence::retry_delay(&self.policy.act, count, member.seed);
+        let delay = cadence::retry_delay(&self.policy.act, count, member.seed());
         let retry_at = self.now.mono + delay;
         member.failing = Some(Box::new(Failing { trouble, count, retry_at }));
     }
@@ -154,9 +154,8 @@ impl Desk<'_> {
         // Texts that are there already are shared, not kept once more for each deployment.
         let mut kinds = self.policy.act.types.iter();
         let kind = kinds.find(|kind| **kind == facts.kind).unwrap_or(&facts.kind).clone();
-        let facts = Facts { id: member.id.clone(), kind, ..facts.clone() };
-        let observation =
-            Observation { facts: facts.clone(), asked, answered: self.now.mono, single };
+        let (name, status, answered) = (facts.name.clone(), facts.status.clone(), self.now.mono);
+        let observation = Observation { name, kind, status, asked, answered, single };
         if !member.observe(observation, self.now) {
             return;
         }

@@ -148,6 +148,10 @@ impl Tally {
     /// Counts an arrival that nobody reserved a slot for.
     pub fn arrive(&mut self, by: Mono, rule: Rule) {
         let place = self.arrivals.partition_point(|known| *known <= by);
+        if self.arrivals.is_empty() {
+            // Most have one, and a large fleet has many.
+            self.arrivals.reserve_exact(1);
+        }
         self.arrivals.insert(place, by);
         let surplus = self.arrivals.len().saturating_sub(rule.requests as usize);
         self.arrivals.drain(..surplus);

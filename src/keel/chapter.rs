@@ -113,7 +113,7 @@ impl Stamp {
 #[serde(rename_all = "snake_case")]
 pub enum Noted {
     /// See [`Note::Wanted`].
-    Wanted(Wish, Arc<str>),
+    Wanted(Arc<Wish>, Arc<str>),
     /// See [`Note::Seen`].
     Seen(Status),
     /// See [`Note::Left`].
@@ -270,7 +270,7 @@ fn first(tally: Option<&TallyLine>) -> i64 {
 }
 
 impl Item for (DeploymentId, Last) {
-    type Frame = (Option<Wish>, Option<Status>);
+    type Frame = (Option<Arc<Wish>>, Option<Status>);
     type Own = (DeploymentId, Option<Wall>, Option<Wall>);
 
     fn apart(&self, _: Option<&Self>) -> (Self::Frame, Self::Own) {

@@ -24,6 +24,10 @@ use super::time::{Now, Wall};
 /// of memory.
 pub const NOTES_MAX: usize = 20_000;
 
+/// Notes that are looked through for what is to be noted again: a few times the schedules that a
+/// fleet has.
+const NEIGHBOURS: usize = 16;
+
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "k", rename_all = "snake_case", try_from = "Line")]
@@ -33,9 +37,9 @@ pub enum Note {
         /// The deployment.
         #[serde(rename = "d")]
         deployment: DeploymentId,
-        /// What.
+        /// What. Shared: much of a fleet wants the same.
         #[serde(flatten)]
-        wish: Wish,
+        wish: Arc<Wish>,
         /// The desired file's revision by then.
         #[serde(rename = "v")]
         revision: Arc<str>,
@@ -94,7 +98,8 @@ impl TryFrom<Line> for Note {
                     state.and_then(|state| state.settled()).ok_or("no state is wanted")?;
                 let rule = rule.ok_or("a state is wanted without a rule")?;
                 let revision = revision.ok_or("a state is wanted by no revision")?;
-                Self::Wanted { deployment, wish: Wish { desired, rule, suspended }, revision }
+                let wish = Arc::new(Wish { desired, rule, suspended });
+                Self::Wanted { deployment, wish, revision }
             }
             Kind::Seen => Self::Seen { deployment, status: state.ok_or("no status is seen")? },
             Kind::Left => Self::Left { deployment },
@@ -155,7 +160,7 @@ impl Wish {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Last {
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
-    pub(super) wish: Option<Wish>,
+    pub(super) wish: Option<Arc<Wish>>,
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     pub(super) status: Option<Status>,
     /// Since when it has followed the schedule that decides, without a break.
@@ -173,7 +178,9 @@ impl Last {
             Note::Wanted { wish, .. } => {
                 let before = self.wish.replace(wish.clone());
                 let schedule = wish.schedule();
-                if schedule.is_none() || before.as_ref().and_then(Wish::schedule) != schedule {
+                if schedule.is_none()
+                    || before.as_ref().and_then(|wish| wish.schedule()) != schedule
+                {
                     self.follows = schedule.map(|_| at);
                 }
             }
@@ -268,12 +275,12 @@ impl Chronicle {
                 self.last.remove(deployment);
             }
         }
-        self.told(&[(at, note.clone())]);
+        self.told([(at, note.clone())]);
     }
 
     /// Adds notes for people, which change nothing of what is known to stand.
-    pub(super) fn told(&mut self, notes: &[(Stamp, Note)]) {
-        self.notes.extend(notes.iter().cloned());
+    pub(super) fn told(&mut self, notes: impl IntoIterator<Item = (Stamp, Note)>) {
+        self.notes.extend(notes);
         let surplus = self.notes.len().saturating_sub(NOTES_MAX);
         self.notes.drain(..surplus);
     }
@@ -289,7 +296,7 @@ impl Chronicle {
         [
             wanted.then(|| Note::Wanted {
                 deployment: deployment.clone(),
-                wish: Wish::of(resolved),
+                wish: self.wish(resolved),
                 revision: revision.clone(),
             }),
             seen.map(|status| Note::Seen {
@@ -297,6 +304,16 @@ impl Chronicle {
                 status: status.clone(),
             }),
         ]
+    }
+
+    /// What is wanted, as others have it who were noted just now, if they have.
+    fn wish(&self, resolved: &Resolved) -> Arc<Wish> {
+        let near = self.notes.iter().rev().take(NEIGHBOURS);
+        let mut known = near.filter_map(|(_, note)| match note {
+            Note::Wanted { wish, .. } => Some(wish).filter(|wish| wish.is(resolved)),
+            Note::Seen { .. } | Note::Left { .. } => None,
+        });
+        known.next().cloned().unwrap_or_else(|| Arc::new(Wish::of(resolved)))
     }
 
     /// Whoever was noted and is not among `known`.

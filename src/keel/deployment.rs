@@ -269,11 +269,16 @@ pub struct Facts {
     pub status: Status,
 }
 
-/// [`Facts`] and when they were true: at some instant from `asked` to `answered`.
+/// The [`Facts`] of a deployment that is known, and when they were true: at some instant from
+/// `asked` to `answered`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
-    /// What was said.
-    pub facts: Facts,
+    /// `deploymentName`.
+    pub name: Arc<str>,
+    /// `deploymentType`.
+    pub kind: Arc<str>,
+    /// `status`.
+    pub status: Status,
     /// When the request was reserved, so no later than when it left.
     pub asked: Mono,
     /// When the answer was handled.

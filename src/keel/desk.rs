@@ -157,7 +157,7 @@ impl Desk<'_> {
             desired: member.resolved.desired,
             rule: member.resolved.rule.clone(),
             revision: self.revision.clone(),
-            saw: seen.facts.status.clone(),
+            saw: seen.status.clone(),
             seen: self.now.wall_at(seen.answered),
         };
         // What was seen must not be older than that when the request leaves.

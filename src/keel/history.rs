@@ -49,7 +49,7 @@ pub struct DeploymentPast {
     pub(super) last_act: Option<Box<Past>>,
     pub(super) reversals: Vec<Mono>,
     pub(super) refusals: u32,
-    pub(super) waits: Option<(Action, Stamp)>,
+    pub(super) waits: Option<Box<(Action, Stamp)>>,
     pub(super) starts: Starts,
     pub(super) wishes: Wishes,
 }
@@ -83,6 +83,18 @@ impl History {
             past: VecDeque::new(),
             hold: None,
             chronicle: Chronicle::default(),
+        }
+    }
+
+    /// Adds one record that nobody else needs, as [`History::apply`] does: much of what a
+    /// compaction has written is kept as it is.
+    pub fn absorb(&mut self, record: Record) {
+        if let Record::Notes(notes) = record {
+            self.chronicle.told(notes.0);
+        } else if let Record::Pasts(pasts) = record {
+            pasts.0.into_iter().for_each(|past| self.remember(past));
+        } else {
+            self.apply(&record);
         }
     }
 
@@ -128,8 +140,7 @@ impl History {
                 self.read_clock(*at);
                 self.noted(*at, note);
             }
-            Record::Notes(notes) => self.chronicle.told(&notes.0),
-            Record::Pasts(pasts) => pasts.0.iter().for_each(|past| self.remember(past.clone())),
+            Record::Notes(_) | Record::Pasts(_) => self.absorb(record.clone()),
             Record::Lasts(lasts) => {
                 lasts.0.iter().for_each(|(id, last)| self.chronicle.carried(id, last));
             }

@@ -87,7 +87,7 @@ impl fmt::Display for Standing {
 impl History {
     /// What a deployment has been waiting for in its account's line, and since when.
     pub fn waits(&self, deployment: &DeploymentId) -> Option<(Action, Stamp)> {
-        self.deployments.get(deployment)?.waits
+        self.deployments.get(deployment)?.waits.as_deref().copied()
     }
 
     pub(super) fn lined(&mut self, line: &Lined) {
@@ -96,7 +96,7 @@ impl History {
             Lined::Left { at, deployment } => (*at, deployment, None),
         };
         self.read_clock(at);
-        self.deployment(deployment).waits = waits;
+        self.deployment(deployment).waits = waits.map(Box::new);
     }
 
     /// How the one at `position` of `length` stands in the account's line for `action`.
@@ -153,7 +153,7 @@ impl Desk<'_> {
     /// Whether it has to join a line before anything is done: others that the same moment brings
     /// may have to go before it.
     pub(super) fn must_join(&self, member: &Member, action: Action) -> bool {
-        let joined = member.queued.is_some_and(|(queued, _)| queued == action);
+        let joined = member.queued.as_ref().is_some_and(|place| place.0 == action);
         !joined && self.lines_up(member, action)
     }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::account::Turn;
 use super::almanac::Almanac;
+use super::cadence;
 use super::call::{Call, CallId, Fate, Request};
-use super::deployment::{Action, DeploymentId, Desired, Facts, Observation, Status};
+use super::deployment::{Action, DeploymentId, Desired, Observation, Status};
 use super::history::History;
 use super::intent::{Intent, Resolved};
 use super::line::Place;
@@ -69,7 +70,6 @@ pub struct Since {
 #[derive(Clone, Debug)]
 pub struct Member {
     pub(super) id: DeploymentId,
-    pub(super) seed: u64,
     pub(super) intent: Arc<Intent>,
     pub(super) resolved: Resolved,
     pub(super) observation: Option<Observation>,
@@ -94,7 +94,7 @@ pub struct Member {
     /// Where it stands in its account's timetable.
     pub(super) due: Option<(Mono, Turn)>,
     /// Its place in the line for a call that its account allows only one of at a time.
-    pub(super) queued: Option<(Action, Place)>,
+    pub(super) queued: Option<Box<(Action, Place)>>,
     /// What was last told of it.
     pub(super) told: Option<Reason>,
     pub(super) since: Since,
@@ -117,7 +117,6 @@ impl Member {
         let since =
             Since { reason: wall, synced: wall, reachable: wall, stalled: wall, held: wall };
         Self {
-            seed: super::cadence::seed(id.as_str()),
             id,
             intent,
             resolved,
@@ -145,7 +144,7 @@ impl Member {
 
     /// The last status seen.
     pub fn status(&self) -> Option<&Status> {
-        self.observation.as_ref().map(|observation| &observation.facts.status)
+        self.observation.as_ref().map(|observation| &observation.status)
     }
 
     /// Whether it was seen stopped, and no start was sent since.
@@ -154,7 +153,12 @@ impl Member {
         let over =
             |asked| start.is_none_or(|one| one.settled.is_some_and(|(at, _)| at.mono <= asked));
         let seen = self.observation.as_ref();
-        seen.is_some_and(|seen| seen.facts.status == Status::Stopped && over(seen.asked))
+        seen.is_some_and(|seen| seen.status == Status::Stopped && over(seen.asked))
+    }
+
+    /// What scatters its reads among those of the others.
+    pub fn seed(&self) -> u64 {
+        cadence::seed(self.id.as_str())
     }
 
     /// A read of its status.
@@ -178,17 +182,14 @@ impl Member {
         if self.observation.as_ref().is_some_and(|known| observation.asked < known.asked) {
             return false;
         }
-        if self.status() != Some(&observation.facts.status) {
+        if self.status() != Some(&observation.status) {
             self.status_since = now.wall;
         }
         // The list shows a deployment whose own page may still fail; only its own read mends that.
         if observation.single {
             self.failing = None;
         }
-        self.observation = Some(Observation {
-            facts: Facts { id: self.id.clone(), ..observation.facts },
-            ..observation
-        });
+        self.observation = Some(observation);
         true
     }
 

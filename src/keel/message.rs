@@ -32,8 +32,8 @@ pub fn of(
 fn alone(member: &Member, judgement: Judgement, context: Context<'_>, now: Now) -> String {
     let desired = member.resolved.desired;
     let status = member.status().map_or("not seen yet", |status| status.as_str());
-    let name = member.observation.as_ref().map_or("", |seen| &seen.facts.name);
-    let kind = member.observation.as_ref().map_or("", |seen| &seen.facts.kind);
+    let name = member.observation.as_ref().map_or("", |seen| &seen.name);
+    let kind = member.observation.as_ref().map_or("", |seen| &seen.kind);
     match judgement.reason {
         Reason::InSync => format!("{status}, as desired"),
         Reason::Starting | Reason::Stopping => passing(member, judgement, now),

@@ -209,14 +209,14 @@ pub fn judge(member: &Member, context: Context<'_>) -> Judgement {
     let Some(observation) = &member.observation else {
         return resting(if trouble.is_some() { Reason::BackingOff } else { Reason::Unobserved });
     };
-    if member.intent.name.as_ref().is_some_and(|name| *name != observation.facts.name) {
+    if member.intent.name.as_ref().is_some_and(|name| *name != observation.name) {
         return resting(Reason::NameMismatch);
     }
     // Whatever it was before the call, it may be something else by now.
     if let Some((_, acting)) = member.acting {
         return resting(under_way(acting));
     }
-    match (&observation.facts.status, member.opposite()) {
+    match (&observation.status, member.opposite()) {
         (Status::Unknown(_), _) => resting(Reason::UnknownStatus),
         (Status::Failed, _) => resting(Reason::Failed),
         (Status::Starting, _) => resting(in_passage(member, context, Action::Start)),
@@ -255,7 +255,7 @@ fn opposite(member: &Member, context: Context<'_>, action: Action) -> Judgement 
     if member.intent.protect && member.resolved.desired == Desired::Stopped {
         return resting(Reason::Protected);
     }
-    let kind = member.observation.as_ref().map(|observation| &observation.facts.kind);
+    let kind = member.observation.as_ref().map(|observation| &observation.kind);
     if !policy.act.types.iter().any(|allowed| Some(allowed) == kind) {
         return resting(Reason::TypeNotAllowed);
     }

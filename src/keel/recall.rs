@@ -1,5 +1,7 @@
 //! What the history says of one deployment or account.
 
+use std::ops::Bound;
+
 use super::budget::{Tallies, Tally, Verdict};
 use super::call::{Call, Method};
 use super::deployment::{AccountId, DeploymentId};
@@ -126,6 +128,16 @@ impl History {
     /// All that is remembered of a deployment.
     pub(super) fn known(&self, deployment: &DeploymentId) -> Option<&DeploymentPast> {
         self.deployments.get(deployment).map(|past| &**past)
+    }
+
+    /// The same of all deployments by id, or of those behind `after`.
+    pub(super) fn known_after(
+        &self,
+        after: Option<&DeploymentId>,
+    ) -> impl Iterator<Item = (&DeploymentId, &DeploymentPast)> {
+        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let range = self.deployments.range::<DeploymentId, _>((begin, Bound::Unbounded));
+        range.map(|(id, past)| (id, &**past))
     }
 
     /// Shows the tallies that decide about a call at `now`, and until when each does.

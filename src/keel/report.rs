@@ -57,7 +57,7 @@ impl Reconciler {
         after: Option<&DeploymentId>,
         most: usize,
         now: Now,
-        show: impl Fn(&Member, Option<Standing>) -> T,
+        mut show: impl FnMut(&Member, Option<Standing>) -> T,
     ) -> Vec<T> {
         let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
         let range = self.members.range::<DeploymentId, _>((begin, Bound::Unbounded));
@@ -110,7 +110,7 @@ impl Reconciler {
 
     /// The name that the API reports of a deployment, once it was seen.
     pub fn name_of(&self, id: &str) -> Option<&Arc<str>> {
-        self.members.get(id)?.observation.as_ref().map(|observation| &observation.facts.name)
+        self.members.get(id)?.observation.as_ref().map(|observation| &observation.name)
     }
 
     /// Whether a valid desired file is in force.
@@ -245,9 +245,9 @@ impl Reconciler {
                 suspended: resolved.suspended.clone(),
             },
             observed: member.observation.as_ref().map(|seen| ObservedView {
-                status: seen.facts.status.word(),
-                name: seen.facts.name.clone(),
-                kind: seen.facts.kind.clone(),
+                status: seen.status.word(),
+                name: seen.name.clone(),
+                kind: seen.kind.clone(),
                 at: Time(now.wall_at(seen.answered)),
                 since: Time(member.status_since),
             }),

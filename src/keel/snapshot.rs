@@ -105,7 +105,7 @@ impl History {
                 let (deployment, count) = (id.clone(), past.refusals);
                 out.push(Record::Carried(Carried::Refusals { deployment, count }));
             }
-            if let Some((action, at)) = past.waits {
+            if let Some((action, at)) = past.waits.as_deref().copied() {
                 out.push(Record::Line(Lined::Waits { at, deployment: id.clone(), action }));
             }
             out.extend(past.wishes.carry(id, self.clock.map(|clock| clock.wall)));
@@ -156,7 +156,7 @@ impl History {
         for past in self.deployments.values_mut() {
             past.tallies.iter_mut().for_each(|(_, tally)| tally.shift(millis));
             past.reversals.iter_mut().for_each(|at| *at = at.shifted(millis));
-            past.waits.iter_mut().for_each(|(_, at)| at.mono = at.mono.shifted(millis));
+            past.waits.iter_mut().for_each(|waits| waits.1.mono = waits.1.mono.shifted(millis));
             past.last_act.iter_mut().for_each(|act| shift_past(act, millis));
             past.starts.rebooted();
             past.wishes.shift(millis);

@@ -61,7 +61,7 @@ impl Entry {
         let at = Time(at.wall);
         match note {
             Note::Wanted { deployment: _, wish, revision } => {
-                let Wish { desired, rule, suspended } = wish.clone();
+                let Wish { desired, rule, suspended } = Wish::clone(wish);
                 let (rule, revision) = (rule.to_string(), revision.clone());
                 Self::Wanted { at, state: desired, rule, revision, suspended }
             }

@@ -27,11 +27,17 @@ pub enum Want {
 }
 
 impl Want {
+    /// The word of commands, paths and metrics for another state.
+    pub const OVERRIDE: &'static str = "override";
+
+    /// And that for hands off.
+    pub const SUSPEND: &'static str = "suspend";
+
     /// The word of commands, paths and metrics.
     pub const fn kind(self) -> &'static str {
         match self {
-            Self::Override(_) => "override",
-            Self::Suspend => "suspend",
+            Self::Override(_) => Self::OVERRIDE,
+            Self::Suspend => Self::SUSPEND,
         }
     }
 

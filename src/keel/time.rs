@@ -1,10 +1,58 @@
 //! The two readings of a clock, passed in with every event, and durations as people write them.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+/// Signed milliseconds, all but the least number. So an instant that may be missing takes no more
+/// room than one that is there, and a large fleet has many of them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "i64", into = "i64")]
+struct Millis(NonZeroU64);
+
+impl Millis {
+    /// The least number becomes the one behind it.
+    const fn new(number: i64) -> Self {
+        match NonZeroU64::new(number.cast_unsigned() ^ Self::SIGN) {
+            Some(number) => Self(number),
+            None => Self(NonZeroU64::MIN),
+        }
+    }
+
+    const fn get(self) -> i64 {
+        (self.0.get() ^ Self::SIGN).cast_signed()
+    }
+
+    /// Turned over, so that the order is that of the signed numbers.
+    const SIGN: u64 = 1 << 63;
+}
+
+impl Default for Millis {
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
+
+impl fmt::Debug for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.get(), f)
+    }
+}
+
+impl From<i64> for Millis {
+    fn from(number: i64) -> Self {
+        Self::new(number)
+    }
+}
+
+impl From<Millis> for i64 {
+    fn from(millis: Millis) -> Self {
+        millis.get()
+    }
+}
 
 /// Elapsed since this machine booted, suspend included. Never goes back, never jumps; means nothing
 /// in another [`Boot`].
@@ -14,41 +62,42 @@ use serde::{Deserialize, Serialize};
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(transparent)]
-pub struct Mono(i64);
+pub struct Mono(Millis);
 
 impl Mono {
     /// The instant `millis` milliseconds after boot.
     pub const fn from_millis(millis: i64) -> Self {
-        Self(millis)
+        Self(Millis::new(millis))
     }
 
     /// Milliseconds after boot.
     pub const fn millis(self) -> i64 {
-        self.0
+        self.0.get()
     }
 
     /// How long after `earlier` this is; zero if it is not after it.
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+        let millis = self.millis().saturating_sub(earlier.millis());
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 
     /// Moves by a signed number of milliseconds.
     pub const fn shifted(self, millis: i64) -> Self {
-        Self(self.0.saturating_add(millis))
+        Self::from_millis(self.millis().saturating_add(millis))
     }
 }
 
 impl Add<Duration> for Mono {
     type Output = Self;
     fn add(self, rhs: Duration) -> Self {
-        Self(self.0.saturating_add(whole_millis(rhs)))
+        self.shifted(whole_millis(rhs))
     }
 }
 
 impl Sub<Duration> for Mono {
     type Output = Self;
     fn sub(self, rhs: Duration) -> Self {
-        Self(self.0.saturating_sub(whole_millis(rhs)))
+        self.shifted(whole_millis(rhs).saturating_neg())
     }
 }
 
@@ -62,33 +111,34 @@ fn whole_millis(duration: Duration) -> i64 {
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(transparent)]
-pub struct Wall(i64);
+pub struct Wall(Millis);
 
 impl Wall {
     /// The instant `millis` milliseconds after the epoch.
     pub const fn from_millis(millis: i64) -> Self {
-        Self(millis)
+        Self(Millis::new(millis))
     }
 
     /// Milliseconds after the epoch.
     pub const fn millis(self) -> i64 {
-        self.0
+        self.0.get()
     }
 
     /// Seconds after the epoch, as Prometheus wants them.
     pub fn seconds(self) -> f64 {
-        let seconds = Duration::from_millis(self.0.unsigned_abs()).as_secs_f64();
-        if self.0 < 0 { -seconds } else { seconds }
+        let seconds = Duration::from_millis(self.millis().unsigned_abs()).as_secs_f64();
+        if self.millis() < 0 { -seconds } else { seconds }
     }
 
     /// How long after `earlier` this is; zero if it is not after it.
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+        let millis = self.millis().saturating_sub(earlier.millis());
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 
     /// Moves by a signed number of milliseconds.
     pub const fn shifted(self, millis: i64) -> Self {
-        Self(self.0.saturating_add(millis))
+        Self::from_millis(self.millis().saturating_add(millis))
     }
 
     /// As a clock in `zone` reads it, and in UTC: `2026-11-26 08:00 Europe/Berlin (07:00Z)`.
@@ -108,7 +158,7 @@ impl Wall {
     /// The same instant for calendar work; clamped to the years that a calendar holds.
     pub fn timestamp(self) -> jiff::Timestamp {
         let (least, most) = (jiff::Timestamp::MIN, jiff::Timestamp::MAX);
-        let clamped = self.0.clamp(least.as_millisecond(), most.as_millisecond());
+        let clamped = self.millis().clamp(least.as_millisecond(), most.as_millisecond());
         jiff::Timestamp::from_millisecond(clamped).unwrap_or(most)
     }
 }
@@ -129,7 +179,7 @@ impl Sub<Duration> for Wall {
 
 impl From<jiff::Timestamp> for Wall {
     fn from(timestamp: jiff::Timestamp) -> Self {
-        Self(timestamp.as_millisecond())
+        Self::from_millis(timestamp.as_millisecond())
     }
 }
 
@@ -159,12 +209,12 @@ pub struct Now {
 impl Now {
     /// What the wall clock will read (or read) at `mono`, if nobody sets it.
     pub const fn wall_at(&self, mono: Mono) -> Wall {
-        self.wall.shifted(mono.0.saturating_sub(self.mono.0))
+        self.wall.shifted(mono.millis().saturating_sub(self.mono.millis()))
     }
 
     /// When the wall clock will read `wall`, if nobody sets it.
     pub const fn mono_at(&self, wall: Wall) -> Mono {
-        self.mono.shifted(wall.0.saturating_sub(self.wall.0))
+        self.mono.shifted(wall.millis().saturating_sub(self.wall.millis()))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::keel::call::Method;
 use crate::keel::deployment::{Desired, Status};
 use crate::keel::figures::Figures;
 use crate::keel::plan::Reason;
+use crate::keel::temporary::Want;
 use crate::keel::time::Wall;
 use crate::keel::view::{AccountView, View};
 
@@ -73,13 +74,13 @@ pub(super) const FAMILIES: [Column; 14] = [
     }),
     (&DEPLOYMENT_CONDITION, |one, out| out.add(&one.id, [one.reason.as_str()], 1)),
     (&QUEUE_POSITION, |one, out| {
-        if let Some((position, _)) = one.queue {
-            out.add(&one.id, [], position);
+        if let Some(position) = one.position {
+            out.add(&one.id, [], position.get());
         }
     }),
     (&QUEUE_ETA, |one, out| {
-        if let Some((_, Some(eta))) = one.queue {
-            out.add(&one.id, [], eta);
+        if let Some(turn) = one.turn {
+            out.add(&one.id, [], turn);
         }
     }),
     (&NEXT_TRANSITION, |one, out| {
@@ -98,7 +99,10 @@ pub(super) const FAMILIES: [Column; 14] = [
         }
     }),
     (&WISH_ACTIVE, |one, out| {
-        one.wishes.iter().for_each(|kind| out.add(&one.id, [kind], 1));
+        let wishes = [(one.overridden, Want::OVERRIDE), (one.suspended, Want::SUSPEND)];
+        for (_, kind) in wishes.into_iter().filter(|(stands, _)| *stands) {
+            out.add(&one.id, [kind], 1);
+        }
     }),
     (&BUDGET_REMAINING, |one, out| {
         for budget in &one.budgets {

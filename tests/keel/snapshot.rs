@@ -102,7 +102,7 @@ impl Scribe {
         let deployment = id(["a", "b"][usize::from(which % 2)]);
         let schedule = |name: &str| Rule::Schedule { name: name.into(), because: "now".into() };
         let rule = [schedule("x"), schedule("y"), Rule::State][usize::from(note / 4 % 3)].clone();
-        let wish = |suspended| Wish { desired: Desired::Running, rule, suspended };
+        let wish = |suspended| Wish { desired: Desired::Running, rule, suspended }.into();
         let revision = "r1".into();
         match note % 4 {
             0 if which < 32 => Note::Left { deployment },

@@ -29,6 +29,24 @@ fn durations_are_read_as_people_write_them() {
 }
 
 #[test]
+fn instants_are_ordered_and_written_as_their_numbers() {
+    let numbers = [i64::MIN + 1, -1, 0, 1, 1_767_225_600_250, i64::MAX];
+    for number in numbers {
+        let (mono, wall) = (Mono::from_millis(number), Wall::from_millis(number));
+        assert_eq!((mono.millis(), wall.millis()), (number, number));
+        assert_eq!(serde_json::to_string(&wall).unwrap(), number.to_string());
+        assert_eq!(serde_json::from_str::<Mono>(&number.to_string()).unwrap(), mono);
+        assert_eq!(format!("{mono:?}"), format!("Mono({number})"));
+    }
+    assert!(numbers.map(Mono::from_millis).is_sorted());
+    assert!(numbers.map(Wall::from_millis).is_sorted());
+    assert_eq!(Mono::default().millis(), 0);
+    // There is no room for the least number: a missing instant has it.
+    assert_eq!(Mono::from_millis(i64::MIN).millis(), i64::MIN + 1);
+    assert_eq!(size_of::<Option<Wall>>(), size_of::<Wall>());
+}
+
+#[test]
 fn what_is_no_duration_is_said_so() {
     let texts = [
         "",

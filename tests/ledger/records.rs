@@ -116,7 +116,7 @@ fn note() -> impl Strategy<Value = Note> {
     prop_oneof![
         (deployment(), wish, text()).prop_map(|(deployment, wish, revision)| Note::Wanted {
             deployment,
-            wish,
+            wish: wish.into(),
             revision
         }),
         (deployment(), status()).prop_map(|(deployment, status)| Note::Seen { deployment, status }),

@@ -1,8 +1,11 @@
 //! The figures that a view holds.
 
+use std::num::NonZeroU32;
+
 use evenkeel::keel::call::Method;
 use evenkeel::keel::deployment::Status;
 use evenkeel::keel::figures::{Budget, Figures};
+use evenkeel::keel::temporary::Want;
 use evenkeel::keel::view::{DeploymentView, View};
 
 /// What metrics are to show of the deployments of `view`.
@@ -18,7 +21,9 @@ fn of(one: &DeploymentView) -> Figures {
         let allowed = shown.and_then(|budget| Some(budget.next_allowed?.0));
         Budget { method, remaining, allowed }
     };
-    let kind = |kind: &str| if kind == "override" { "override" } else { "suspend" };
+    let queue = one.queue.as_ref();
+    let lead = |seconds: u64| u32::try_from(seconds).unwrap();
+    let wished = |kind: &str| one.wishes.iter().any(|wish| *wish.kind == *kind);
     Figures {
         id: one.id.clone(),
         account: one.account.clone(),
@@ -26,9 +31,11 @@ fn of(one: &DeploymentView) -> Figures {
         until: one.desired.until.map(|time| time.0),
         observed: one.observed.as_ref().map(|seen| (Status::from_word(&seen.status), seen.at.0)),
         reason: one.synced.reason,
-        queue: one.queue.as_ref().map(|queue| (queue.position, queue.eta.map(|time| time.0))),
-        ready: one.ready.as_ref().map(|ready| (ready.lead_seconds, ready.late.is_some())),
-        wishes: one.wishes.iter().map(|wish| kind(&wish.kind)).collect(),
+        position: queue.and_then(|queue| NonZeroU32::new(u32::try_from(queue.position).unwrap())),
+        turn: queue.and_then(|queue| Some(queue.eta?.0)),
+        ready: one.ready.as_ref().map(|ready| (lead(ready.lead_seconds), ready.late.is_some())),
+        overridden: wished(Want::OVERRIDE),
+        suspended: wished(Want::SUSPEND),
         budgets: [Method::Status, Method::Start, Method::Stop].map(budget),
     }
 }
