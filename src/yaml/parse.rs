@@ -26,7 +26,7 @@ impl Source {
     /// # Errors
     /// What keeps the text from being YAML.
     pub fn parse(&self, faults: &mut Faults) -> Result<Node, Problem> {
-        let raw: Spanned<Raw> = serde_yaml::from_str_with_options(&self.text, options())
+        let raw: Placed = serde_yaml::from_str_with_options(&self.text, self.options())
             .map_err(|error| self.conflict().unwrap_or_else(|| self.syntax(&error)))?;
         Ok(Builder { text: &self.text, faults }.node(raw))
     }
@@ -49,6 +49,37 @@ impl Source {
         let at = place.map_or(At::File, |place| At::Place(Place { length: 1, ..place }));
         let excerpt = place.and_then(|place| self.excerpt(Place { length: 1, ..place }));
         Problem { at, message, excerpt }
+    }
+
+    fn options(&self) -> serde_yaml::Options {
+        // The keys of a map are remembered for its merge keys, and for nothing else.
+        let merge_keys = if self.text.contains("<<") {
+            MergeKeyPolicy::Merge
+        } else {
+            MergeKeyPolicy::AsOrdinary
+        };
+        serde_yaml::options! {
+            budget: serde_yaml::budget! {
+                max_events: 2 * NODES_MAX,
+                max_nodes: NODES_MAX,
+                max_depth: DEPTH_MAX,
+                max_documents: 2,
+                max_anchors: NODES_MAX,
+                max_aliases: NODES_MAX,
+                max_merge_keys: NODES_MAX,
+                // One anchor for a whole fleet is good style; what is replayed is bounded below.
+                enforce_alias_anchor_ratio: false,
+            },
+            alias_limits: serde_yaml::alias_limits! { max_total_replayed_events: REPLAYED_MAX },
+            duplicate_keys: DuplicateKeyPolicy::PassThrough,
+            merge_keys: merge_keys,
+            strict_booleans: true,
+            leading_zero_numbers_as_strings: true,
+            underscored_numbers_as_strings: true,
+            non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+            reject_unsupported_tags: true,
+            with_snippet: false,
+        }
     }
 }
 
@@ -97,31 +128,6 @@ const HINTS: [(&str, &str); 22] = [
     ("budget", "the file has too many values, or they are nested too deeply"),
 ];
 
-fn options() -> serde_yaml::Options {
-    serde_yaml::options! {
-        budget: serde_yaml::budget! {
-            max_events: 2 * NODES_MAX,
-            max_nodes: NODES_MAX,
-            max_depth: DEPTH_MAX,
-            max_documents: 2,
-            max_anchors: NODES_MAX,
-            max_aliases: NODES_MAX,
-            max_merge_keys: NODES_MAX,
-            // One anchor for a whole fleet is good style; what is replayed is bounded below.
-            enforce_alias_anchor_ratio: false,
-        },
-        alias_limits: serde_yaml::alias_limits! { max_total_replayed_events: REPLAYED_MAX },
-        duplicate_keys: DuplicateKeyPolicy::PassThrough,
-        merge_keys: MergeKeyPolicy::Merge,
-        strict_booleans: true,
-        leading_zero_numbers_as_strings: true,
-        underscored_numbers_as_strings: true,
-        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
-        reject_unsupported_tags: true,
-        with_snippet: false,
-    }
-}
-
 fn place_of(location: Location) -> Place {
     let narrow = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
     let span = location.span();
@@ -133,14 +139,27 @@ fn place_of(location: Location) -> Place {
     }
 }
 
+/// A value, and where it is.
+struct Placed {
+    place: Place,
+    raw: Raw,
+}
+
+impl<'de> Deserialize<'de> for Placed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Spanned { value, defined, .. } = Spanned::deserialize(deserializer)?;
+        Ok(Self { place: place_of(defined), raw: value })
+    }
+}
+
 /// A value as the parser hands it over: numbers have lost their spelling.
 enum Raw {
     Null,
     Bool(bool),
     Number,
     Text(Box<str>),
-    List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<Raw>, Spanned<Raw>)>),
+    List(Vec<Placed>),
+    Map(Vec<(Placed, Placed)>),
 }
 
 impl<'de> Deserialize<'de> for Raw {
@@ -212,9 +231,8 @@ struct Builder<'t> {
 }
 
 impl Builder<'_> {
-    fn node(&mut self, raw: Spanned<Raw>) -> Node {
-        let place = place_of(raw.defined);
-        let kind = match raw.value {
+    fn node(&mut self, Placed { place, raw }: Placed) -> Node {
+        let kind = match raw {
             Raw::Null => Kind::Null,
             Raw::Bool(value) => Kind::Bool(value),
             Raw::Number => Kind::Number(self.spelling(place).into()),
@@ -225,11 +243,10 @@ impl Builder<'_> {
         Node { place, kind }
     }
 
-    fn entries(&mut self, raw: Vec<(Spanned<Raw>, Spanned<Raw>)>) -> Vec<Entry> {
+    fn entries(&mut self, raw: Vec<(Placed, Placed)>) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::with_capacity(raw.len());
-        for (key, value) in raw {
-            let place = place_of(key.defined);
-            let key: Box<str> = match key.value {
+        for (Placed { place, raw: key }, value) in raw {
+            let key: Box<str> = match key {
                 Raw::Text(text) => text,
                 Raw::Null | Raw::Bool(_) | Raw::Number => self.spelling(place).into(),
                 Raw::List(_) | Raw::Map(_) => {
