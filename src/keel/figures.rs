@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::call::Method;
 use super::deployment::{AccountId, DeploymentId, Desired, Status};
+use super::fleet::in_order;
 use super::history::DeploymentPast;
 use super::line::Standing;
 use super::member::Member;
@@ -59,12 +60,9 @@ impl Reconciler {
     /// The deployments in figures by id, `most` of them at the most: the first, or those behind
     /// `after`.
     pub fn figures(&self, after: Option<&DeploymentId>, most: usize, now: Now) -> Vec<Figures> {
-        let mut known = self.history.known_after(after).peekable();
+        let mut known = in_order(self.history.known_after(after));
         self.page(after, most, now, |member, line| {
-            // Both are in order: what is remembered need not be looked up.
-            while known.next_if(|(id, _)| **id < member.id).is_some() {}
-            let known = known.next_if(|(id, _)| **id == member.id).map(|(_, past)| past);
-            self.figures_of(member, known, line, now)
+            self.figures_of(member, known(&member.id), line, now)
         })
     }
 

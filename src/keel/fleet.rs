@@ -130,11 +130,19 @@ pub(super) fn joined<'a, 'b, K: Ord, A, B>(
     some: &'a BTreeMap<K, A>,
     others: &'b BTreeMap<K, B>,
 ) -> impl Iterator<Item = (&'a K, &'a A, Option<&'b B>)> {
-    let mut others = others.iter().peekable();
-    some.iter().map(move |(key, value)| {
+    let mut other = in_order(others.iter());
+    some.iter().map(move |(key, value)| (key, value, other(key)))
+}
+
+/// Finds in `others`, which are in order, what is asked for, each key once and in order, too.
+pub(super) fn in_order<'a, K: Ord + 'a, V>(
+    others: impl IntoIterator<Item = (&'a K, V)>,
+) -> impl FnMut(&K) -> Option<V> {
+    let mut others = others.into_iter().peekable();
+    move |key| {
         while others.next_if(|(other, _)| *other < key).is_some() {}
-        (key, value, others.next_if(|(other, _)| *other == key).map(|(_, other)| other))
-    })
+        others.next_if(|(other, _)| *other == key).map(|(_, other)| other)
+    }
 }
 
 /// A file is in force: what it changes, what it mends, who leaves.

@@ -8,6 +8,7 @@ use super::budget::Verdict;
 use super::call::{Answer, Call, Request};
 use super::decision::Decision;
 use super::deployment::{AccountId, DeploymentId};
+use super::fleet::in_order;
 use super::history::Open;
 use super::member::Member;
 use super::reconciler::Reconciler;
@@ -26,10 +27,9 @@ impl Reconciler {
         decision: &mut Decision,
     ) {
         let shown = self.on_account(id, now, decision, |desk| desk.list_answered(id, answer));
-        let mut shown = shown.flatten().map(by_id).unwrap_or_default().into_iter().peekable();
+        let mut shown = in_order(shown.flatten().map(by_id).unwrap_or_default());
         for deployment in self.ids_of(id) {
-            while shown.next_if(|(other, _)| **other < deployment).is_some() {}
-            let facts = shown.next_if(|(other, _)| **other == deployment).map(|(_, facts)| facts);
+            let facts = shown(&deployment);
             self.visit(&deployment, now, decision, |desk, member| match facts {
                 Some(facts) => {
                     member.listed = true;

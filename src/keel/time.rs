@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 struct Millis(NonZeroU64);
 
 impl Millis {
+    /// Turned over, so that the order is that of the signed numbers.
+    const SIGN: u64 = 1 << 63;
+
     /// The least number becomes the one behind it.
     const fn new(number: i64) -> Self {
         match NonZeroU64::new(number.cast_unsigned() ^ Self::SIGN) {
@@ -26,8 +29,14 @@ impl Millis {
         (self.0.get() ^ Self::SIGN).cast_signed()
     }
 
-    /// Turned over, so that the order is that of the signed numbers.
-    const SIGN: u64 = 1 << 63;
+    fn since(self, earlier: Self) -> Duration {
+        let millis = self.get().saturating_sub(earlier.get());
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+    }
+
+    const fn shifted(self, millis: i64) -> Self {
+        Self::new(self.get().saturating_add(millis))
+    }
 }
 
 impl Default for Millis {
@@ -77,13 +86,12 @@ impl Mono {
 
     /// How long after `earlier` this is; zero if it is not after it.
     pub fn since(self, earlier: Self) -> Duration {
-        let millis = self.millis().saturating_sub(earlier.millis());
-        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+        self.0.since(earlier.0)
     }
 
     /// Moves by a signed number of milliseconds.
     pub const fn shifted(self, millis: i64) -> Self {
-        Self::from_millis(self.millis().saturating_add(millis))
+        Self(self.0.shifted(millis))
     }
 }
 
@@ -132,13 +140,12 @@ impl Wall {
 
     /// How long after `earlier` this is; zero if it is not after it.
     pub fn since(self, earlier: Self) -> Duration {
-        let millis = self.millis().saturating_sub(earlier.millis());
-        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+        self.0.since(earlier.0)
     }
 
     /// Moves by a signed number of milliseconds.
     pub const fn shifted(self, millis: i64) -> Self {
-        Self::from_millis(self.millis().saturating_add(millis))
+        Self(self.0.shifted(millis))
     }
 
     /// As a clock in `zone` reads it, and in UTC: `2026-11-26 08:00 Europe/Berlin (07:00Z)`.
