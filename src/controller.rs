@@ -302,7 +302,7 @@ impl Controller {
                 traces.tell(notice, self.clock.now().wall);
             }
             if let Some(word) = &self.word {
-                word.tell(notice, self.clock.now().wall, |id| self.keel.name_of(id).cloned());
+                word.tell(notice, self.clock.now().wall, |id| self.keel.name_of(id).map(Arc::from));
             }
         }
         // An answer of no further consequence shows as an age and a budget, soon enough.

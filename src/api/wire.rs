@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use smol_str::SmolStr;
 
 use crate::keel::call::Body;
 use crate::keel::deployment::{DeploymentId, Facts, Status};
@@ -21,12 +22,12 @@ const TEXT_MAX: usize = 200;
 #[derive(Deserialize)]
 struct Deployment {
     #[serde(rename = "deploymentID")]
-    id: String,
+    id: SmolStr,
     #[serde(rename = "deploymentName")]
-    name: String,
+    name: SmolStr,
     #[serde(rename = "deploymentType")]
-    kind: String,
-    status: String,
+    kind: SmolStr,
+    status: SmolStr,
 }
 
 /// The body of a refusal: a top-level `code` is all that is known of it.
@@ -51,7 +52,7 @@ impl Deployment {
             }
         }
         let status = Status::from_word(&self.status);
-        Ok(Facts { id, name: self.name.into(), kind: self.kind.into(), status })
+        Ok(Facts { id, name: self.name, kind: self.kind.into(), status })
     }
 }
 

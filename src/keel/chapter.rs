@@ -1,6 +1,6 @@
-//! Compaction: many tallies, acts or notes in one record. What they have in common is written
-//! once, and instants as how far they are from those before: a month of a fleet is read at each
-//! start.
+//! Compaction: many tallies, acts, notes or starts in one record. What they have in common is
+//! written once, and instants as how far they are from those before: a month of a fleet is read at
+//! each start.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use super::call::{CallId, Fate, Method};
 use super::chronicle::{Last, Note, Wish};
 use super::deployment::{AccountId, Action, DeploymentId, Desired, Status};
 use super::intent::Rule;
+use super::lead::{Shown, Starts};
 use super::record::{Cause, Past, Stamp, TallyLine};
 use super::time::{Mono, Wall};
 
@@ -237,22 +238,15 @@ impl Item for TallyLine {
         let frame =
             Scope { account: account.clone(), method: *method, closed: *closed, strikes: *strikes };
         let mut last = first(before);
-        let gaps = arrivals.iter().map(|at| {
-            let gap = at.millis().wrapping_sub(last);
-            last = at.millis();
-            gap
-        });
+        let gaps = arrivals.iter().map(|at| step(&mut last, at.millis()));
         (frame, (deployment.clone(), gaps.collect()))
     }
 
     fn whole(frame: &Self::Frame, own: Self::Own, before: Option<&Self>) -> Self {
         let Scope { account, method, closed, strikes } = frame;
         let (deployment, gaps) = own;
-        let mut at = first(before);
-        let arrivals = gaps.into_iter().map(|gap| {
-            at = at.wrapping_add(gap);
-            Mono::from_millis(at)
-        });
+        let mut last = first(before);
+        let arrivals = gaps.into_iter().map(|gap| Mono::from_millis(go(&mut last, gap)));
         Self {
             account: account.clone(),
             deployment,
@@ -262,6 +256,19 @@ impl Item for TallyLine {
             strikes: *strikes,
         }
     }
+}
+
+/// How far it is from `last` to `to`, which is the last from now on.
+const fn step(last: &mut i64, to: i64) -> i64 {
+    let gap = to.wrapping_sub(*last);
+    *last = to;
+    gap
+}
+
+/// Where a step from `last` leads, which is the last from now on.
+const fn go(last: &mut i64, gap: i64) -> i64 {
+    *last = last.wrapping_add(gap);
+    *last
 }
 
 /// The first arrival of a tally, in milliseconds.
@@ -284,4 +291,35 @@ impl Item for (DeploymentId, Last) {
         let last = Last { wish: wish.clone(), status: status.clone(), follows, ran };
         (deployment, last)
     }
+}
+
+/// A start that was shown, by the one before it: how much later, and how long it took; in
+/// milliseconds.
+type Showing = (i64, u64);
+
+impl Item for (DeploymentId, Starts) {
+    type Frame = ();
+    /// The first of the starts that were shown by the first of the deployment before.
+    type Own = (DeploymentId, Option<Mono>, Vec<Showing>);
+
+    fn apart(&self, before: Option<&Self>) -> (Self::Frame, Self::Own) {
+        let (deployment, Starts { awaited, shown }) = self;
+        let mut last = first_shown(before);
+        let shown = shown.iter().map(|start| (step(&mut last, start.at.millis()), start.took));
+        ((), (deployment.clone(), *awaited, shown.collect()))
+    }
+
+    fn whole((): &(), (deployment, awaited, shown): Self::Own, before: Option<&Self>) -> Self {
+        let mut last = first_shown(before);
+        let shown = shown.into_iter().map(|(gap, took)| {
+            let at = Wall::from_millis(go(&mut last, gap));
+            Shown { at, took }
+        });
+        (deployment, Starts { awaited, shown: shown.collect() })
+    }
+}
+
+/// When the first of the starts of a deployment was shown, in milliseconds.
+fn first_shown(starts: Option<&(DeploymentId, Starts)>) -> i64 {
+    starts.and_then(|(_, starts)| starts.shown.first()).map_or(0, |first| first.at.millis())
 }

@@ -262,7 +262,7 @@ pub struct Facts {
     /// `deploymentID`.
     pub id: DeploymentId,
     /// `deploymentName`.
-    pub name: Arc<str>,
+    pub name: SmolStr,
     /// `deploymentType`, such as `dedicated`.
     pub kind: Arc<str>,
     /// `status`.
@@ -274,7 +274,7 @@ pub struct Facts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
     /// `deploymentName`.
-    pub name: Arc<str>,
+    pub name: SmolStr,
     /// `deploymentType`.
     pub kind: Arc<str>,
     /// `status`.

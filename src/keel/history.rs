@@ -93,6 +93,8 @@ impl History {
             self.chronicle.told(notes.0);
         } else if let Record::Pasts(pasts) = record {
             pasts.0.into_iter().for_each(|past| self.remember(past));
+        } else if let Record::Starts(each) = record {
+            each.0.into_iter().for_each(|(id, starts)| self.deployment(&id).starts = starts);
         } else {
             self.apply(&record);
         }
@@ -140,7 +142,7 @@ impl History {
                 self.read_clock(*at);
                 self.noted(*at, note);
             }
-            Record::Notes(_) | Record::Pasts(_) => self.absorb(record.clone()),
+            Record::Notes(_) | Record::Pasts(_) | Record::Starts(_) => self.absorb(record.clone()),
             Record::Lasts(lasts) => {
                 lasts.0.iter().for_each(|(id, last)| self.chronicle.carried(id, last));
             }

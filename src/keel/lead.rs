@@ -15,7 +15,7 @@ use super::message;
 use super::notice::Notice;
 use super::plan::{Judgement, Reason};
 use super::policy::Policy;
-use super::record::{Carried, Stamp};
+use super::record::Stamp;
 use super::time::{Mono, Wall};
 
 /// Starts that a lead is judged by: enough to outvote a bad day, few enough to follow a deployment
@@ -41,9 +41,9 @@ pub struct Shown {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Starts {
     /// When the start that is under watch was accepted.
-    awaited: Option<Mono>,
+    pub awaited: Option<Mono>,
     /// Oldest first.
-    shown: Vec<Shown>,
+    pub shown: Vec<Shown>,
 }
 
 impl Starts {
@@ -82,20 +82,6 @@ impl Starts {
     /// Between two clock domains nobody knows how long it was.
     pub(super) fn rebooted(&mut self) {
         self.awaited = None;
-    }
-
-    /// What a ledger has to carry.
-    pub(super) fn carry(&self, deployment: &DeploymentId) -> Option<Carried> {
-        (*self != Self::default()).then(|| Carried::Starts {
-            deployment: deployment.clone(),
-            awaited: self.awaited,
-            shown: self.shown.clone(),
-        })
-    }
-
-    /// As a ledger carried it.
-    pub(super) fn carried(awaited: Option<Mono>, shown: &[Shown]) -> Self {
-        Self { awaited, shown: shown.to_vec() }
     }
 
     /// How much earlier than `begin` a start is to be sent.

@@ -209,7 +209,7 @@ pub fn judge(member: &Member, context: Context<'_>) -> Judgement {
     let Some(observation) = &member.observation else {
         return resting(if trouble.is_some() { Reason::BackingOff } else { Reason::Unobserved });
     };
-    if member.intent.name.as_ref().is_some_and(|name| *name != observation.name) {
+    if member.intent.name.as_ref().is_some_and(|name| **name != *observation.name) {
         return resting(Reason::NameMismatch);
     }
     // Whatever it was before the call, it may be something else by now.

@@ -10,7 +10,7 @@ use super::chronicle::{Last, Note};
 use super::deployment::{AccountId, Action, DeploymentId, Desired, Status};
 use super::guard::Guarded;
 use super::intent::Rule;
-use super::lead::Shown;
+use super::lead::{Shown, Starts};
 use super::line::Lined;
 use super::temporary::Wished;
 use super::time::{Mono, Now, Wall};
@@ -132,6 +132,8 @@ pub enum Record {
     Pasts(Chapter<Past>),
     /// Compaction: what was last noted of deployments.
     Lasts(Chapter<(DeploymentId, Last)>),
+    /// Compaction: the starts that deployments have shown.
+    Starts(Chapter<(DeploymentId, Starts)>),
 }
 
 /// [`Record::Reserved`] by itself.
@@ -160,15 +162,6 @@ struct Noted {
     note: Note,
 }
 
-/// [`Carried::Starts`] by itself.
-#[derive(Deserialize)]
-struct Starts {
-    deployment: DeploymentId,
-    #[serde(default)]
-    awaited: Option<Mono>,
-    shown: Vec<Shown>,
-}
-
 impl Record {
     /// Reads the JSON of a record. Of one that bears its tag inside, serde sets everything aside
     /// until it has met the tag; what most lines of a ledger are is read without that detour.
@@ -192,15 +185,14 @@ impl Record {
             Self::Noted { at, note }
         } else if is("tallies") {
             Self::Tallies(serde_json::from_slice(json)?)
-        } else if is("carried\",\"k\":\"starts") {
-            let Starts { deployment, awaited, shown } = serde_json::from_slice(json)?;
-            Self::Carried(Carried::Starts { deployment, awaited, shown })
         } else if is("notes") {
             Self::Notes(serde_json::from_slice(json)?)
         } else if is("pasts") {
             Self::Pasts(serde_json::from_slice(json)?)
         } else if is("lasts") {
             Self::Lasts(serde_json::from_slice(json)?)
+        } else if is("starts") {
+            Self::Starts(serde_json::from_slice(json)?)
         } else {
             serde_json::from_slice(json)?
         })
@@ -221,7 +213,8 @@ impl Record {
             | Self::Tally(_)
             | Self::Tallies(_)
             | Self::Carried(_)
-            | Self::Lasts(_) => true,
+            | Self::Lasts(_)
+            | Self::Starts(_) => true,
             Self::Settled { .. }
             | Self::Reversed { .. }
             | Self::Forgiven { .. }
@@ -303,7 +296,7 @@ pub enum Carried {
         /// When it said so.
         at: Mono,
     },
-    /// The starts that a deployment has shown.
+    /// The starts that a deployment has shown, as ledgers before [`Record::Starts`] have them.
     Starts {
         /// The deployment.
         deployment: DeploymentId,

@@ -109,8 +109,8 @@ impl Reconciler {
     }
 
     /// The name that the API reports of a deployment, once it was seen.
-    pub fn name_of(&self, id: &str) -> Option<&Arc<str>> {
-        self.members.get(id)?.observation.as_ref().map(|observation| &observation.name)
+    pub fn name_of(&self, id: &str) -> Option<&str> {
+        self.members.get(id)?.observation.as_ref().map(|observation| observation.name.as_str())
     }
 
     /// Whether a valid desired file is in force.

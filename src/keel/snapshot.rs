@@ -62,8 +62,10 @@ impl History {
             });
         }
         // After the reservations: each of those says something about starts, too.
-        let starts = self.deployments.iter().filter_map(|(id, past)| past.starts.carry(id));
-        out.extend(starts.map(Record::Carried));
+        let starts = self.deployments.iter().map(|(id, past)| (id, &past.starts));
+        let starts = starts.filter(|(_, starts)| **starts != Starts::default());
+        let starts = starts.map(|(id, starts)| (id.clone(), starts.clone()));
+        out.extend(Chapter::split(starts).map(Record::Starts));
         out
     }
 
@@ -136,8 +138,8 @@ impl History {
                 past.refusals = *count;
             }
             Carried::Starts { deployment, awaited, shown } => {
-                let past = self.deployments.entry(deployment.clone()).or_default();
-                past.starts = Starts::carried(*awaited, shown);
+                let starts = Starts { awaited: *awaited, shown: shown.clone() };
+                self.deployment(deployment).starts = starts;
             }
             Carried::Last { deployment, last } => self.chronicle.carried(deployment, last),
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::call::{CallId, Fate, Method};
 use super::deployment::{AccountId, Action, DeploymentId, Desired};
@@ -205,7 +206,8 @@ pub struct ObservedView {
     /// The API's status word.
     pub status: Word,
     /// `deploymentName`.
-    pub name: Arc<str>,
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub name: SmolStr,
     /// `deploymentType`.
     #[serde(rename = "type")]
     pub kind: Arc<str>,

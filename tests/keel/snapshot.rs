@@ -8,6 +8,7 @@ use evenkeel::keel::deployment::{AccountId, Action, Desired, Status};
 use evenkeel::keel::guard::{Guarded, Hold, Release, change_id};
 use evenkeel::keel::history::History;
 use evenkeel::keel::intent::Rule;
+use evenkeel::keel::lead::Starts;
 use evenkeel::keel::line::Lined;
 use evenkeel::keel::policy::Policy;
 use evenkeel::keel::record::{Carried, Past, Record, Stamp, TallyLine};
@@ -262,8 +263,8 @@ fn a_snapshot_is_as_short_as_can_be() {
     let tallies = vec![tally(Some(account()), None), tally(None, Some(id("a")))];
     let tallies = [Record::Tallies(Chapter(tallies))];
     let awaited = Some(stamp(12).mono);
-    let starts = Carried::Starts { deployment: id("a"), awaited, shown: vec![] };
-    let past = [Record::Pasts(Chapter(vec![past])), Record::Carried(starts)];
+    let starts = vec![(id("a"), Starts { awaited, shown: vec![] })];
+    let past = [Record::Pasts(Chapter(vec![past])), Record::Starts(Chapter(starts))];
     let whole = fold(&one_start());
     let expected = [&head(now(1, 100))[..], &tallies, &past].concat();
     assert_eq!(compacted(&mut whole.clone(), now(1, 100)), expected);

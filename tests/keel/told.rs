@@ -168,7 +168,7 @@ fn a_name_is_known_once_it_was_seen() {
     let mut bench = bench(running());
     assert_eq!(bench.keel.name_of("a"), None);
     bench.watch("a", "running", HOUR);
-    assert_eq!(bench.keel.name_of("a").map(|name| &**name), Some("deployment-a"));
+    assert_eq!(bench.keel.name_of("a"), Some("deployment-a"));
     assert_eq!(bench.keel.name_of("b"), None);
 }
 

@@ -8,7 +8,7 @@ use evenkeel::keel::chronicle::{Last, Note, Wish};
 use evenkeel::keel::deployment::{AccountId, Action, DeploymentId, Desired, Status};
 use evenkeel::keel::guard::{Guarded, Hold, Release, change_id};
 use evenkeel::keel::intent::Rule;
-use evenkeel::keel::lead::Shown;
+use evenkeel::keel::lead::{Shown, Starts};
 use evenkeel::keel::line::Lined;
 use evenkeel::keel::record::{Carried, Cause, Past, Record, Stamp, TallyLine};
 use evenkeel::keel::temporary::{Temporary, Want, Wished};
@@ -139,6 +139,11 @@ fn shown() -> impl Strategy<Value = Shown> {
     (any::<i64>(), any::<u64>()).prop_map(|(at, took)| Shown { at: Wall::from_millis(at), took })
 }
 
+fn starts() -> impl Strategy<Value = (DeploymentId, Starts)> {
+    let starts = (of(mono()), vec(shown(), 0..4));
+    (deployment(), starts.prop_map(|(awaited, shown)| Starts { awaited, shown }))
+}
+
 fn cause() -> impl Strategy<Value = Cause> {
     (desired(), rule(), text(), status(), any::<i64>()).prop_map(
         |(desired, rule, revision, saw, seen)| Cause {
@@ -195,7 +200,7 @@ fn carried() -> impl Strategy<Value = Carried> {
             until
         }),
         (account(), mono()).prop_map(|(account, at)| Carried::NoList { account, at }),
-        (deployment(), of(mono()), vec(shown(), 0..4)).prop_map(|(deployment, awaited, shown)| {
+        starts().prop_map(|(deployment, Starts { awaited, shown })| {
             Carried::Starts { deployment, awaited, shown }
         }),
         last().prop_map(|(deployment, last)| Carried::Last { deployment, last: Box::new(last) }),
@@ -257,6 +262,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
         vec((stamp(), note()), 0..9).prop_map(|notes| Record::Notes(Chapter(notes))),
         vec(past(), 0..9).prop_map(|pasts| Record::Pasts(Chapter(pasts))),
         vec(last(), 0..9).prop_map(|lasts| Record::Lasts(Chapter(lasts))),
+        vec(starts(), 0..9).prop_map(|starts| Record::Starts(Chapter(starts))),
     ]
 }
 
@@ -282,8 +288,9 @@ pub(crate) fn kind(record: &Record) -> usize {
         Record::Tallies(_) => 18,
         Record::Pasts(_) => 16,
         Record::Lasts(_) => 17,
+        Record::Starts(_) => 19,
     }
 }
 
 /// How many kinds there are.
-pub(crate) const KINDS: usize = 19;
+pub(crate) const KINDS: usize = 20;

@@ -188,6 +188,7 @@ fn reading(record: &Record, before: Option<Now>) -> (Option<Now>, Option<Wall>) 
         | Record::Past(_)
         | Record::Carried(_)
         | Record::Pasts(_)
-        | Record::Lasts(_) => (before, None),
+        | Record::Lasts(_)
+        | Record::Starts(_) => (before, None),
     }
 }
