@@ -359,9 +359,23 @@ impl History {
 }
 
 impl Reconciler {
-    /// Notes who has left the desired file, also while no process ran.
-    pub(super) fn note_who_left(&mut self, now: Now, decision: &mut Decision) {
-        let left = self.history.chronicle.others(&self.members);
+    /// Notes who has left the desired file: those of `gone` who did not come back at once, or, at
+    /// the first file, who left while no process ran.
+    pub(super) fn note_who_left(
+        &mut self,
+        gone: Option<&[DeploymentId]>,
+        now: Now,
+        decision: &mut Decision,
+    ) {
+        let chronicle = &self.history.chronicle;
+        let left = gone.map_or_else(
+            || chronicle.others(&self.members),
+            |gone| {
+                let back = |id: &&DeploymentId| self.members.contains_key(*id);
+                let left = gone.iter().filter(|id| !back(id) && chronicle.last.contains_key(*id));
+                left.cloned().collect()
+            },
+        );
         for deployment in left {
             let note = Note::Left { deployment };
             self.remember(Record::Noted { at: now.into(), note }, decision);

@@ -24,33 +24,37 @@ impl Reconciler {
         if known && !mended {
             return;
         }
+        let edits = self.edits(manifest);
         self.manifest = Some((manifest.clone(), now));
         let before = self.base.replace(manifest.clone());
         let released = self.guard(before.as_deref(), manifest, now, decision);
         self.almanac.clear();
         self.revision = manifest.revision.clone();
-        let gone: Vec<_> = joined(&self.members, &manifest.intents)
-            .filter(|(_, member, intent)| {
-                !intent.is_some_and(|intent| intent.account == member.intent.account)
+        let gone: Vec<_> = edits
+            .iter()
+            .filter(|(id, intent)| {
+                let account = intent.map(|intent| &intent.account);
+                self.members.get(id).is_some_and(|member| Some(&member.intent.account) != account)
             })
-            .map(|(id, ..)| id.clone())
+            .map(|(id, _)| id.clone())
             .collect();
         for id in &gone {
             self.leave(id);
             self.forget_wait(id, now, decision);
         }
-        let changed = self.changed_by(manifest);
-        announce(manifest, changed.len(), gone, mended, decision);
-        for id in &changed {
+        let known = |account| self.accounts.contains_key(account);
+        let changed = edits.iter().filter_map(|(id, intent)| Some((id, (*intent)?)));
+        let changed: Vec<_> = changed.filter(|(_, intent)| known(&intent.account)).collect();
+        for (id, intent) in &changed {
             if !self.members.contains_key(*id) {
-                self.join(id, &manifest.intents[*id], now);
+                self.join(id, intent, now);
             }
         }
-        self.note_who_left(now, decision);
+        self.note_who_left(if first { None } else { Some(&gone) }, now, decision);
+        announce(manifest, changed.len(), gone, mended, decision);
         self.forget_wishes(now, decision);
         let unlisted = self.settle_list_use(now);
-        for id in changed {
-            let intent = &manifest.intents[id];
+        for (id, intent) in changed {
             self.visit(id, now, decision, |desk, member| {
                 let from = member.told.is_some().then_some(member.resolved.desired);
                 if member.intent.schedule() != intent.schedule() {
@@ -71,14 +75,17 @@ impl Reconciler {
         }
     }
 
-    /// The deployments of which another state of the file asks something else, or for the first
-    /// time.
-    fn changed_by<'m>(&self, manifest: &'m Manifest) -> Vec<&'m DeploymentId> {
-        let differs = |(_, intent, member): &(_, &Arc<Intent>, Option<&Box<Member>>)| {
-            let same = member.is_some_and(|member| member.intent == **intent);
-            !same && self.accounts.contains_key(&intent.account)
-        };
-        joined(&manifest.intents, &self.members).filter(differs).map(|(id, ..)| id).collect()
+    /// The deployments of which another state of the file asks something else than the one in
+    /// force, and what; by id. Without one in force, something else than is asked of the members.
+    fn edits<'m>(&self, manifest: &'m Manifest) -> Vec<(DeploymentId, Option<&'m Arc<Intent>>)> {
+        let after = &manifest.intents;
+        match &self.manifest {
+            Some((before, _)) => differences(before.intents.iter(), after),
+            None => {
+                let members = self.members.iter();
+                differences(members.map(|(id, member)| (id, &member.intent)), after)
+            }
+        }
     }
 
     /// Other rules from now on. Accounts that are gone keep their past in the ledger.
@@ -143,6 +150,25 @@ pub(super) fn in_order<'a, K: Ord + 'a, V>(
         while others.next_if(|(other, _)| *other < key).is_some() {}
         others.next_if(|(other, _)| *other == key).map(|(_, other)| other)
     }
+}
+
+/// The keys whose values are not the same `before`, which is in order, too; and what they are.
+fn differences<'a, 'b, K: Ord + Clone + 'a, V: PartialEq + 'a>(
+    before: impl Iterator<Item = (&'a K, &'a V)>,
+    after: &'b BTreeMap<K, V>,
+) -> Vec<(K, Option<&'b V>)> {
+    let (mut before, mut differences) = (before.peekable(), Vec::new());
+    for (key, value) in after {
+        while let Some((gone, _)) = before.next_if(|(known, _)| *known < key) {
+            differences.push((gone.clone(), None));
+        }
+        let known = before.next_if(|(known, _)| *known == key);
+        if known.is_none_or(|(_, known)| known != value) {
+            differences.push((key.clone(), Some(value)));
+        }
+    }
+    differences.extend(before.map(|(gone, _)| (gone.clone(), None)));
+    differences
 }
 
 /// A file is in force: what it changes, what it mends, who leaves.

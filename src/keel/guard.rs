@@ -24,7 +24,9 @@ pub fn mass_stop(before: Option<&Manifest>, after: &Manifest, at: Wall) -> BTree
     let nothing = BTreeMap::new();
     let before = before.map_or(&nothing, |before| &before.intents);
     let fresh = |(_, intent, was): &(_, &Arc<Intent>, Option<&Arc<Intent>>)| {
-        stops(intent) && !was.is_some_and(|was| stops(was))
+        // Most of a large fleet is asked for the very same.
+        let same = was.is_some_and(|was| Arc::ptr_eq(was, intent));
+        !same && stops(intent) && !was.is_some_and(|was| stops(was))
     };
     joined(&after.intents, before).filter(fresh).map(|(id, ..)| id.clone()).collect()
 }

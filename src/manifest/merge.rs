@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::keel::deployment::DeploymentId;
-use crate::keel::intent::Manifest;
+use crate::keel::intent::{Intent, Manifest};
 use crate::yaml::{At, Faults, Place, Source};
 
 use super::beside::entries;
@@ -47,6 +47,8 @@ pub struct Candidate {
 pub struct Merged {
     /// The contents that count, in the order of the files. No deployment is named twice.
     pub in_force: Vec<Arc<Valid>>,
+    /// What they ask for, all together.
+    pub intents: BTreeMap<DeploymentId, Arc<Intent>>,
     /// The files whose present content does not count, and why.
     pub refused: Vec<Refused>,
 }
@@ -73,10 +75,11 @@ pub fn merge(candidates: &[Candidate]) -> Merged {
     let mut stands: Vec<Stand> = candidates.iter().map(Candidate::highest).collect();
     let mut faults: Vec<Faults> = candidates.iter().map(|_| Faults::default()).collect();
     let mut places = Places::default();
-    loop {
-        let clashes = clashes(candidates, &stands);
+    let intents = loop {
+        let named = named(candidates, &stands);
+        let clashes = clashes(candidates, &named);
         if clashes.is_empty() {
-            break;
+            break named.iter().map(|one| (one.id.clone(), one.intent.clone())).collect();
         }
         let before = stands.clone();
         let content = |index: usize| candidates[index].content(before[index]);
@@ -100,7 +103,7 @@ pub fn merge(candidates: &[Candidate]) -> Merged {
                 );
             }
         }
-    }
+    };
     let contents = candidates.iter().zip(&stands).filter_map(|(file, stand)| file.content(*stand));
     let refused = candidates.iter().zip(faults).filter_map(|(file, faults)| {
         let report = match &file.now {
@@ -113,22 +116,17 @@ pub fn merge(candidates: &[Candidate]) -> Merged {
         };
         Some(Refused { name: file.name.clone(), report })
     });
-    Merged { in_force: contents.cloned().collect(), refused: refused.collect() }
+    Merged { in_force: contents.cloned().collect(), intents, refused: refused.collect() }
 }
 
-/// One state of several contents. `commit` is what they are a state of, if that is known.
-pub fn united(in_force: &[Arc<Valid>], commit: Option<&str>) -> Manifest {
-    let mut whole = Manifest::new(revision(in_force, commit), []);
-    for Valid { manifest, .. } in in_force.iter().map(Arc::as_ref) {
-        if whole.intents.is_empty() {
-            whole.intents.clone_from(&manifest.intents);
-        } else {
-            let intents = manifest.intents.iter();
-            whole.intents.extend(intents.map(|(id, intent)| (id.clone(), intent.clone())));
-        }
-        whole.acknowledged.extend(manifest.acknowledged.iter().cloned());
+impl Merged {
+    /// One state of all that count. `commit` is what they are a state of, if that is known.
+    pub fn manifest(self, commit: Option<&str>) -> Manifest {
+        let Self { in_force, intents, refused: _ } = self;
+        let acknowledged = in_force.iter().flat_map(|valid| &valid.manifest.acknowledged);
+        let acknowledged = acknowledged.cloned().collect();
+        Manifest { revision: revision(&in_force, commit), intents, acknowledged }
     }
-    whole
 }
 
 /// `CONTENT` or `CONTENT@COMMIT`. One file that refers to no other has the name it has by itself.
@@ -180,6 +178,25 @@ impl Candidate {
     }
 }
 
+/// A deployment, which file names it, and what that asks of it.
+struct Named<'a> {
+    id: &'a DeploymentId,
+    owner: usize,
+    intent: &'a Arc<Intent>,
+}
+
+/// All that the contents name, by id, and then in the order of the files.
+fn named<'a>(candidates: &'a [Candidate], stands: &[Stand]) -> Vec<Named<'a>> {
+    let mut named = Vec::new();
+    for (owner, (file, stand)) in candidates.iter().zip(stands).enumerate() {
+        let intents = file.content(*stand).into_iter().flat_map(|valid| &valid.manifest.intents);
+        named.extend(intents.map(|(id, intent)| Named { id, owner, intent }));
+    }
+    // Each file's are in order already, which a stable sort makes use of.
+    named.sort_by_key(|one| one.id);
+    named
+}
+
 /// A deployment that several files name, and which of these have to fall back.
 struct Clash<'a> {
     id: &'a DeploymentId,
@@ -187,17 +204,10 @@ struct Clash<'a> {
     falling: Vec<usize>,
 }
 
-fn clashes<'a>(candidates: &'a [Candidate], stands: &[Stand]) -> Vec<Clash<'a>> {
-    let mut named: Vec<(&DeploymentId, usize)> = Vec::new();
-    for (index, (file, stand)) in candidates.iter().zip(stands).enumerate() {
-        let ids = file.content(*stand).into_iter().flat_map(|valid| valid.manifest.intents.keys());
-        named.extend(ids.map(|id| (id, index)));
-    }
-    // Each file's are in order already.
-    named.sort();
-    let twice = named.chunk_by(|one, other| one.0 == other.0).filter(|alike| alike.len() > 1);
+fn clashes<'a>(candidates: &[Candidate], named: &[Named<'a>]) -> Vec<Clash<'a>> {
+    let twice = named.chunk_by(|one, other| one.id == other.id).filter(|alike| alike.len() > 1);
     let clash = twice.map(|alike| {
-        let (id, owners) = (alike[0].0, alike.iter().map(|(_, index)| *index).collect::<Vec<_>>());
+        let (id, owners) = (alike[0].id, alike.iter().map(|one| one.owner).collect::<Vec<_>>());
         let keepers = owners.iter().filter(|index| candidates[**index].had(id)).count();
         let stays = |index: &usize| keepers == 1 && candidates[*index].had(id);
         let falling = owners.iter().copied().filter(|index| !stays(index)).collect();

@@ -26,7 +26,7 @@ mod zone;
 pub use beside::{Beside, on_disk, references};
 pub use expired::expired;
 pub use kept::{Bundle, Kept, KeptError};
-pub use merge::{Candidate, Merged, Refused, Valid, merge, united};
+pub use merge::{Candidate, Merged, Refused, Valid, merge};
 pub use named::FILES_MAX;
 pub use parse::{parse, parse_beside, revision};
 pub use prices::amount;

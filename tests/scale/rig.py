@@ -108,22 +108,30 @@ class Simulator:
 class Daemon:
     """`evenkeel run` for the fleet of a simulator, in a scratch directory that goes with it."""
 
-    def __init__(self, simulator, scratch=None, desired=None, limits="", secure=False):
+    def __init__(self, simulator, scratch=None, desired=None, limits="", secure=False, teams=None):
         self.simulator = simulator
         self.scratch = scratch or tempfile.mkdtemp(prefix="evenkeel-scale-")
         environment = dict(os.environ, **of_the_unit(), KEY="key", SECRET="secret", NO_COLOR="1")
         if secure:
             environment["SSL_CERT_FILE"] = simulator.secure(self.scratch)
-        self.desired = os.path.join(self.scratch, "desired.yaml")
-        self.text = desired or (lambda stopped: "deployments:\n" + "".join(
-            f"  {one}: {'stopped' if one in stopped else 'running'}\n" for one in simulator.ids))
+        named = lambda ids: lambda stopped: "deployments:\n" + "".join(
+            f"  {one}: {'stopped' if one in stopped else 'running'}\n" for one in ids)
+        if teams:
+            self.desired = "teams/"
+            os.mkdir(os.path.join(self.scratch, self.desired))
+            self.texts = {f"teams/{team}.yaml": named(simulator.ids[team::teams]) for team in range(teams)}
+        else:
+            self.desired = "desired.yaml"
+            self.texts = {self.desired: desired or named(simulator.ids)}
+        self.written = {}
         self.edit(())
-        os.utime(self.desired, (time.time() - 60, time.time() - 60))
+        for file in self.texts:
+            os.utime(os.path.join(self.scratch, file), (time.time() - 60, time.time() - 60))
         self.port = 20000 + os.getpid() % 20000
         self.page = f"http://127.0.0.1:{self.port}"
         configuration = os.path.join(self.scratch, "evenkeel.yaml")
         with open(configuration, "w") as file:
-            file.write(f"desired: desired.yaml\nstate_dir: state\nlisten: 127.0.0.1:{self.port}\n{limits}"
+            file.write(f"desired: {self.desired}\nstate_dir: state\nlisten: 127.0.0.1:{self.port}\n{limits}"
                        f"accounts:\n  default:\n    url: {simulator.base}\n    key: {{ env: KEY }}\n    secret: {{ env: SECRET }}\n")
         self.log = os.path.join(self.scratch, "log")
         begin = time.monotonic()
@@ -136,10 +144,15 @@ class Daemon:
         self.begin = begin
 
     def edit(self, stopped):
+        """Writes what is to be stopped, and only the files that it changes; says when that was done."""
         stopped = frozenset(stopped)
-        with open(self.desired + ".new", "w") as file:
-            file.write(self.text(stopped))
-        os.rename(self.desired + ".new", self.desired)
+        for file, text in self.texts.items():
+            text, path = text(stopped), os.path.join(self.scratch, file)
+            if self.written.get(file) != text:
+                with open(path + ".new", "w") as new:
+                    new.write(text)
+                os.rename(path + ".new", path)
+                self.written[file] = text
         return time.time()
 
     def observed(self):
