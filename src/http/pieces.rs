@@ -133,7 +133,7 @@ fn head(outline: &View) -> Vec<u8> {
     let mut text = Vec::new();
     write(&mut text, outline);
     // The deployments are the last of it, and there are none yet.
-    debug_assert!(text.ends_with(b"\"deployments\":[]}"));
+    assert!(text.ends_with(b"\"deployments\":[]}"));
     text.truncate(text.len().saturating_sub("]}".len()));
     text
 }

@@ -120,8 +120,8 @@ fn frame(name: &str, labels: &[&str]) -> Frame {
 impl Samples<'_> {
     /// Adds one: the values of the family's labels in their order, and the sample's value.
     pub(super) fn add<const N: usize>(&mut self, values: [&str; N], value: impl Value) {
-        debug_assert_ne!(self.family.kind, Kind::Counter, "{} counts", self.family.name);
-        debug_assert_eq!(self.family.labels.len(), N, "labels of {}", self.family.name);
+        assert_ne!(self.family.kind, Kind::Counter, "{} counts", self.family.name);
+        assert_eq!(self.family.labels.len(), N, "labels of {}", self.family.name);
         sample(self.out, &self.frame, values, value);
     }
 
@@ -132,7 +132,7 @@ impl Samples<'_> {
         value: impl Value,
         created: Wall,
     ) {
-        debug_assert_eq!(self.family.labels.len(), N, "labels of {}", self.family.name);
+        assert_eq!(self.family.labels.len(), N, "labels of {}", self.family.name);
         sample(self.out, &self.frame, values, value);
         if let Some(frame) = &self.created {
             sample(self.out, frame, values, created);
@@ -170,8 +170,8 @@ impl Rows<'_> {
         words: [&'static str; N],
         value: impl Value,
     ) {
-        debug_assert_ne!(self.family.kind, Kind::Counter, "{} counts", self.family.name);
-        debug_assert_eq!(self.family.labels.len(), N + 1, "labels of {}", self.family.name);
+        assert_ne!(self.family.kind, Kind::Counter, "{} counts", self.family.name);
+        assert_eq!(self.family.labels.len(), N + 1, "labels of {}", self.family.name);
         self.mold.cast(self.out, id, &words, value);
     }
 
@@ -188,7 +188,7 @@ impl Rows<'_> {
         value: impl Value,
         created: Wall,
     ) {
-        debug_assert_eq!(self.family.labels.len(), N + 1, "labels of {}", self.family.name);
+        assert_eq!(self.family.labels.len(), N + 1, "labels of {}", self.family.name);
         self.mold.cast(self.out, id, &words, value);
         if let Some(mold) = &mut self.created {
             mold.cast(self.out, id, &words, created);
