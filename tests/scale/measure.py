@@ -29,11 +29,15 @@ def milliseconds(values):
     return f"{percent(values, 0.5) * 1000:.0f} ms median, {percent(values, 0.99) * 1000:.0f} ms p99 of {len(values)}"
 
 
+def routine(simulator):
+    """Waits until the routine has begun, half an interval after the first look."""
+    first = simulator.reads()
+    until(lambda: simulator.reads() > first + len(simulator.ids) / 10, every=0.5)
+
+
 def polls(daemon, simulator):
     """CPU seconds for 1,000 polls, and how many there were a second; None where too few are due to tell."""
-    first = simulator.reads()
-    # The routine begins half an interval after the first look.
-    until(lambda: simulator.reads() > first + len(simulator.ids) / 10, every=0.5)
+    routine(simulator)
     reads, before = simulator.reads(), cpu(daemon.pid)
     time.sleep(SECONDS)
     reads, spent = simulator.reads() - reads, cpu(daemon.pid) - before
@@ -90,6 +94,17 @@ def https(count):
     if ours:
         line(f"CPU for 1,000 polls by HTTPS, {count}", f"{ours[0] * 1000:.1f} ms, at {ours[1]:.0f} polls a second")
     line(f"edit to POST by HTTPS, {count}", milliseconds(daemon.edits(20)))
+    daemon.close()
+    simulator.close()
+
+
+def teams(count):
+    """The same fleet as a hundred teams have it, in a file each."""
+    simulator = Simulator(count, "--start-delay", "1s", "--stop-delay", "1s", "--no-list")
+    daemon = Daemon(simulator, teams=100)
+    daemon.observed()
+    routine(simulator)
+    line(f"edit to POST, {count} polled, in 100 files", milliseconds(daemon.edits(20)))
     daemon.close()
     simulator.close()
 
