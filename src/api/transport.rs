@@ -18,9 +18,9 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// closed; long enough for a group of polls.
 const IDLE_MAX: Duration = Duration::from_secs(4);
 
-/// Connections kept for the next read: as many as are in use at once by default, or the reads of a
-/// large fleet, which come in groups, would open one each.
-const IDLE_CONNECTIONS: usize = 64;
+/// Connections kept for the next read: all that were in use at once, which `observe.concurrency`
+/// bounds, or the reads of a large fleet, which come in groups, would open one each.
+const IDLE_CONNECTIONS: usize = usize::MAX;
 
 /// Why a client could not be made.
 #[derive(Debug, thiserror::Error)]

@@ -153,6 +153,8 @@ def main():
     for count in counts:
         if 1000 <= count <= 10000:
             https(count)
+        if count >= 10000:
+            teams(count)
     print("between fleets")
     for small, large in zip(counts, counts[1:]):
         slope = (figures["rss"][large] - figures["rss"][small]) * 2**20 / (large - small)
