@@ -368,14 +368,14 @@ impl Reconciler {
         decision: &mut Decision,
     ) {
         let chronicle = &self.history.chronicle;
-        let left = gone.map_or_else(
-            || chronicle.others(&self.members),
-            |gone| {
-                let back = |id: &&DeploymentId| self.members.contains_key(*id);
-                let left = gone.iter().filter(|id| !back(id) && chronicle.last.contains_key(*id));
+        let left: Vec<_> = match gone {
+            Some(gone) => {
+                let back = |id| self.members.contains_key(id);
+                let left = gone.iter().filter(|id| !back(*id) && chronicle.last.contains_key(*id));
                 left.cloned().collect()
-            },
-        );
+            }
+            None => chronicle.others(&self.members),
+        };
         for deployment in left {
             let note = Note::Left { deployment };
             self.remember(Record::Noted { at: now.into(), note }, decision);

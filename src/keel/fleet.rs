@@ -42,9 +42,9 @@ impl Reconciler {
             self.leave(id);
             self.forget_wait(id, now, decision);
         }
-        let known = |account| self.accounts.contains_key(account);
+        let followed = |intent: &Intent| self.accounts.contains_key(&intent.account);
         let changed = edits.iter().filter_map(|(id, intent)| Some((id, (*intent)?)));
-        let changed: Vec<_> = changed.filter(|(_, intent)| known(&intent.account)).collect();
+        let changed: Vec<_> = changed.filter(|(_, intent)| followed(intent)).collect();
         for (id, intent) in &changed {
             if !self.members.contains_key(*id) {
                 self.join(id, intent, now);

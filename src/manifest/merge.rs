@@ -119,14 +119,16 @@ pub fn merge(candidates: &[Candidate]) -> Merged {
     Merged { in_force: contents.cloned().collect(), intents, refused: refused.collect() }
 }
 
-impl Merged {
-    /// One state of all that count. `commit` is what they are a state of, if that is known.
-    pub fn manifest(self, commit: Option<&str>) -> Manifest {
-        let Self { in_force, intents, refused: _ } = self;
-        let acknowledged = in_force.iter().flat_map(|valid| &valid.manifest.acknowledged);
-        let acknowledged = acknowledged.cloned().collect();
-        Manifest { revision: revision(&in_force, commit), intents, acknowledged }
-    }
+/// One state of several contents, which ask for `intents` all together. `commit` is what they are a
+/// state of, if that is known.
+pub(super) fn united(
+    in_force: &[Arc<Valid>],
+    intents: BTreeMap<DeploymentId, Arc<Intent>>,
+    commit: Option<&str>,
+) -> Manifest {
+    let acknowledged = in_force.iter().flat_map(|valid| &valid.manifest.acknowledged);
+    let acknowledged = acknowledged.cloned().collect();
+    Manifest { revision: revision(in_force, commit), intents, acknowledged }
 }
 
 /// `CONTENT` or `CONTENT@COMMIT`. One file that refers to no other has the name it has by itself.

@@ -7,7 +7,7 @@ use crate::keel::deployment::AccountId;
 use crate::keel::intent::Manifest;
 
 use super::kept::Bundle;
-use super::merge::{Candidate, Refused, Valid, merge};
+use super::merge::{Candidate, Merged, Refused, Valid, merge, united};
 use super::parse::parse_beside;
 use super::read::{Found, Picture, Text};
 
@@ -76,8 +76,7 @@ impl Set {
     /// Takes what is there now.
     pub fn take(&mut self, picture: &Picture) -> Taken {
         let candidates = self.candidates(&picture.files);
-        let mut merged = merge(&candidates);
-        let refused = std::mem::take(&mut merged.refused);
+        let Merged { in_force, intents, refused } = merge(&candidates);
         let mut fresh = Vec::new();
         for parsed in self.parsed.values_mut() {
             if let (Ok(valid), false) = (&parsed.result, parsed.told) {
@@ -85,10 +84,10 @@ impl Set {
             }
             parsed.told = true;
         }
-        let manifest = (!merged.in_force.is_empty()).then(|| {
+        let manifest = (!in_force.is_empty()).then(|| {
             let named = |valid: &Arc<Valid>| (valid.name.clone(), valid.clone());
-            self.last = merged.in_force.iter().map(named).collect();
-            Arc::new(merged.manifest(picture.commit.as_deref()))
+            self.last = in_force.iter().map(named).collect();
+            Arc::new(united(&in_force, intents, picture.commit.as_deref()))
         });
         Taken { manifest, refused, fresh }
     }
