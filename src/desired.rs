@@ -56,11 +56,12 @@ impl Desired {
     ) -> Self {
         let options =
             Options { revision: settings.revision.clone(), ..Options::new(&settings.desired) };
-        let (watch, mut seen) = manifest::watch(options);
+        let set = Arc::new(Mutex::new(Set::new(Some(&settings.policy.accounts))));
+        let (watch, mut seen) = manifest::watch(options, ahead(set.clone()));
         let (reading, is_reading) = watch::channel(false);
         let mut follower = Follower {
             reading,
-            set: Arc::new(Mutex::new(Set::new(Some(&settings.policy.accounts)))),
+            set,
             kept: Kept::new(&settings.state_dir),
             clock,
             outbox,
@@ -212,6 +213,18 @@ impl Follower {
 /// Does what takes its time on a thread of its own. `None`: the process is about to end.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     tokio::task::spawn_blocking(work).await.ok()
+}
+
+/// Reads what is glimpsed while it is found out whether it rests, unless something is read already.
+fn ahead(set: Arc<Mutex<Set>>) -> impl Fn(&Picture) + Send + Sync + 'static {
+    move |picture| {
+        let (set, picture) = (set.clone(), picture.clone());
+        tokio::task::spawn_blocking(move || {
+            if let Ok(mut set) = set.try_lock() {
+                set.read_ahead(&picture);
+            }
+        });
+    }
 }
 
 fn lock(set: &Mutex<Set>) -> MutexGuard<'_, Set> {

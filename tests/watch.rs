@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use evenkeel::manifest::{Bundle, Kept, Neighbours, Options, Seen, Text, Watch, watch};
+use evenkeel::manifest::{Bundle, Kept, Neighbours, Options, Picture, Seen, Text, Watch, watch};
 use evenkeel::yaml::SIZE_MAX;
 use tokio::sync::mpsc::Receiver;
 
@@ -49,12 +49,12 @@ fn on_one_thread(test: impl Future<Output = ()>) {
 
 /// With events, and the regular look so far away that only events can explain what is seen.
 fn by_events(path: &Path) -> (Watch, Receiver<Seen>) {
-    watch(Options { every: Duration::from_secs(3600), ..Options::new(path) })
+    watch(Options { every: Duration::from_secs(3600), ..Options::new(path) }, |_| ())
 }
 
 /// Without events: the network file system that says nothing.
 fn in_silence(path: &Path) -> (Watch, Receiver<Seen>) {
-    watch(Options { every: Duration::from_millis(20), events: false, ..Options::new(path) })
+    watch(Options { every: Duration::from_millis(20), events: false, ..Options::new(path) }, |_| ())
 }
 
 async fn next(receiver: &mut Receiver<Seen>) -> Seen {
@@ -94,6 +94,24 @@ fn written_in_place() {
         sees(&mut receiver, "two").await;
         fs::write(&file, "").expect("write");
         sees(&mut receiver, "").await;
+    });
+}
+
+#[test]
+fn glimpsed_before_it_is_told() {
+    on_one_thread(async {
+        let place = Place::new();
+        let file = place.at("desired.yaml");
+        fs::write(&file, "one").expect("write");
+        let (sender, glimpsed) = std::sync::mpsc::channel();
+        let glimpse = move |picture: &Picture| sender.send(picture.clone()).expect("a receiver");
+        let (_watch, mut receiver) = watch(Options::new(&file), glimpse);
+        for text in ["two", "three"] {
+            let Seen::Picture(told) = next(&mut receiver).await else { panic!("a fault") };
+            assert_eq!(glimpsed.try_iter().last(), Some(told));
+            fs::write(place.at("new"), text).expect("write");
+            fs::rename(place.at("new"), &file).expect("rename");
+        }
     });
 }
 
@@ -202,7 +220,7 @@ fn a_directory_that_is_replaced() {
         fs::create_dir(place.at("now")).expect("mkdir");
         fs::write(&file, "one").expect("write");
         let options = Options { every: Duration::from_millis(200), ..Options::new(&file) };
-        let (_watch, mut receiver) = watch(options);
+        let (_watch, mut receiver) = watch(options, |_| ());
         sees(&mut receiver, "one").await;
         fs::create_dir(place.at("new")).expect("mkdir");
         fs::write(place.at("new/desired.yaml"), "two").expect("write");
@@ -239,7 +257,8 @@ fn asked_to_look() {
         let file = place.at("desired.yaml");
         fs::write(&file, "one").expect("write");
         let every = Duration::from_secs(3600);
-        let (watch, mut receiver) = watch(Options { every, events: false, ..Options::new(&file) });
+        let (watch, mut receiver) =
+            watch(Options { every, events: false, ..Options::new(&file) }, |_| ());
         sees(&mut receiver, "one").await;
         fs::write(&file, "two").expect("write");
         let _asked = watch.reread();

@@ -19,6 +19,8 @@ const REPORTS_MAX: usize = 20;
 pub struct Set {
     accounts: Option<Vec<AccountId>>,
     parsed: BTreeMap<Arc<str>, Parsed>,
+    /// What was read ahead and not taken yet.
+    ahead: BTreeMap<Arc<str>, Parsed>,
     last: BTreeMap<Arc<str>, Arc<Valid>>,
 }
 
@@ -60,6 +62,7 @@ impl Set {
         Self {
             accounts: accounts.map(<[_]>::to_vec),
             parsed: BTreeMap::new(),
+            ahead: BTreeMap::new(),
             last: BTreeMap::new(),
         }
     }
@@ -71,6 +74,19 @@ impl Set {
             self.parsed.entry(valid.name.clone()).and_modify(|parsed| parsed.told = false);
         }
         taken
+    }
+
+    /// Reads what is probably taken next, so that this is done by then: a large file takes longer
+    /// to read than it takes to see that it rests. Nothing of it counts.
+    pub fn read_ahead(&mut self, picture: &Picture) {
+        let mut before = std::mem::take(&mut self.ahead);
+        let read = |Found { name, text }: &Found| {
+            let text = text.clone().ok()?;
+            let known = self.parsed.get(name).is_some_and(|known| known.text == text);
+            let parsed = || self.read(&mut [&mut before], name, text);
+            (!known).then(|| (name.clone(), parsed()))
+        };
+        self.ahead = picture.files.iter().filter_map(read).collect();
     }
 
     /// Takes what is there now.
@@ -100,10 +116,10 @@ impl Set {
     /// Reads what has not been read yet, and forgets what is not there any more.
     fn candidates(&mut self, files: &[Found]) -> Vec<Candidate> {
         let mut before = std::mem::take(&mut self.parsed);
+        let mut ahead = std::mem::take(&mut self.ahead);
         let candidate = |Found { name, text }: &Found| {
             let now = text.clone().and_then(|text| {
-                let known = before.remove(name).filter(|known| known.text == text);
-                let parsed = known.unwrap_or_else(|| self.parse(name, text));
+                let parsed = self.read(&mut [&mut before, &mut ahead], name, text);
                 let result = parsed.result.clone();
                 self.parsed.insert(name.clone(), parsed);
                 result
@@ -111,6 +127,17 @@ impl Set {
             Candidate { name: name.clone(), now, last: self.last.get(name).cloned() }
         };
         files.iter().map(candidate).collect()
+    }
+
+    /// The file as it was read `before` from the same text, or as it reads.
+    fn read(
+        &self,
+        before: &mut [&mut BTreeMap<Arc<str>, Parsed>],
+        name: &Arc<str>,
+        text: Text,
+    ) -> Parsed {
+        let mut known = before.iter_mut().filter_map(|before| before.remove(name));
+        known.find(|known| known.text == text).unwrap_or_else(|| self.parse(name, text))
     }
 
     fn parse(&self, name: &Arc<str>, text: Text) -> Parsed {
@@ -122,5 +149,32 @@ impl Set {
             Arc::new(Valid { name, text, manifest, warnings })
         });
         Parsed { text, result, told: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::Neighbours;
+
+    fn picture(text: &str) -> Picture {
+        let text = Text { bytes: text.as_bytes().into(), beside: Neighbours::new() };
+        Picture { files: vec![Found { name: "f".into(), text: Ok(text) }], commit: None }
+    }
+
+    #[test]
+    fn what_was_read_ahead_is_not_read_again() {
+        let (one, other) = ("deployments: { a: running }", "deployments: { a: stopped }");
+        let mut set = Set::new(None);
+        set.read_ahead(&picture(one));
+        let ahead = set.ahead["f"].result.clone().expect("a valid file");
+        set.read_ahead(&picture(one));
+        let fresh = set.take(&picture(one)).fresh;
+        assert!(matches!(&*fresh, [valid] if Arc::ptr_eq(valid, &ahead)));
+        // What is known is not read ahead, and what is gone again is forgotten.
+        set.read_ahead(&picture(one));
+        assert!(set.ahead.is_empty());
+        set.read_ahead(&picture(other));
+        assert!(set.take(&picture(one)).fresh.is_empty() && set.ahead.is_empty());
     }
 }

@@ -89,13 +89,19 @@ impl Watch {
 
 /// Starts to watch, in a task of the current runtime. The receiver gets the first look at once, and
 /// from then on whatever differs from what it got last.
-pub fn watch(options: Options) -> (Watch, mpsc::Receiver<Seen>) {
+///
+/// What is new and has yet to be found at rest is shown to `glimpse`, which must not block: it may
+/// be half written, and is most probably what the receiver gets next.
+pub fn watch(
+    options: Options,
+    glimpse: impl Fn(&Picture) + Send + Sync + 'static,
+) -> (Watch, mpsc::Receiver<Seen>) {
     let hints = Arc::new(Notify::new());
     let (sender, receiver) = mpsc::channel(1);
     let watch = Watch { hints: hints.clone(), asking: Asking::default() };
     let asking = watch.asking.clone();
     let eyes = Eyes { options, hints, asking, armed: Vec::new(), watcher: None };
-    tokio::spawn(eyes.follow(sender));
+    tokio::spawn(eyes.follow(sender, glimpse));
     (watch, receiver)
 }
 
@@ -111,7 +117,11 @@ struct Eyes {
 }
 
 impl Eyes {
-    async fn follow(mut self, sender: mpsc::Sender<Seen>) {
+    async fn follow(
+        mut self,
+        sender: mpsc::Sender<Seen>,
+        glimpse: impl Fn(&Picture) + Send + Sync + 'static,
+    ) {
         let mut last = None;
         loop {
             // Armed before the look: what changes in between is a hint already.
@@ -120,7 +130,7 @@ impl Eyes {
             let seen = if last.is_none() && self.rests().await {
                 self.look().await
             } else {
-                settled(&self.options.path, last.as_ref(), || self.look()).await
+                settled(&self.options.path, last.as_ref(), || self.look(), &glimpse).await
             };
             if let Some(seen) = seen {
                 if sender.send(seen.clone()).await.is_err() {
@@ -208,10 +218,14 @@ async fn settled<L: Future<Output = Option<Seen>>>(
     path: &Path,
     last: Option<&Seen>,
     mut look: impl FnMut() -> L,
+    glimpse: impl Fn(&Picture),
 ) -> Option<Seen> {
     let begin = Instant::now();
     let mut before = look().await?;
     while last != Some(&before) {
+        if let Seen::Picture(picture) = &before {
+            glimpse(picture);
+        }
         sleep(SETTLE).await;
         let now = look().await?;
         if now == before {
@@ -236,7 +250,8 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let (mut looks, last) = (looks.iter(), last.map(text));
         let look = || std::future::ready(looks.next().map(|content| text(content)));
-        runtime.expect("a runtime").block_on(settled(Path::new("f"), last.as_ref(), look))
+        let settled = settled(Path::new("f"), last.as_ref(), look, |_| ());
+        runtime.expect("a runtime").block_on(settled)
     }
 
     fn text(content: &str) -> Seen {

@@ -32,9 +32,10 @@ fn told(taken: &Taken) -> String {
 /// Names, each with the file's deployments.
 type Files<'a> = &'a [(&'a str, &'a [&'a str])];
 
-/// Look after look: the files' contents, and what is told then.
+/// Look after look: the files' contents, and what is told then; the same of who reads ahead, also
+/// while the files are half written.
 fn plays(looks: &[(Files<'_>, &str)]) {
-    let mut set = Set::new(None);
+    let (mut set, mut reader) = (Set::new(None), Set::new(None));
     for (files, expected) in looks {
         let texts = files.iter().map(|(name, deployments)| match deployments {
             ["!", fault] => (*name, format!("!{fault}")),
@@ -42,7 +43,12 @@ fn plays(looks: &[(Files<'_>, &str)]) {
         });
         let texts: Vec<(&str, String)> = texts.collect();
         let texts: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (*name, &**text)).collect();
-        assert_eq!(told(&set.take(&picture(&texts))), *expected, "{files:?}");
+        let half = texts.iter().map(|(name, text)| (*name, &text[..text.len() / 2]));
+        reader.read_ahead(&picture(&half.collect::<Vec<_>>()));
+        reader.read_ahead(&picture(&texts));
+        let taken = set.take(&picture(&texts));
+        assert_eq!(told(&taken), *expected, "{files:?}");
+        assert_eq!(reader.take(&picture(&texts)), taken, "{files:?}");
     }
 }
 

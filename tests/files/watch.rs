@@ -27,7 +27,7 @@ impl<'a> Eyes<'a> {
     }
 
     fn every(place: &'a Place, desired: &str, every: Duration) -> Self {
-        let (watch, receiver) = watch(Options { every, ..Options::new(place.at(desired)) });
+        let (watch, receiver) = watch(Options { every, ..Options::new(place.at(desired)) }, |_| ());
         Self { place, receiver, _watch: watch }
     }
 
