@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use reqwest::Url;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, timeout_at};
@@ -60,8 +61,7 @@ impl PartialEq for Credentials {
 pub struct Client {
     reads: reqwest::Client,
     posts: reqwest::Client,
-    /// Without a slash at the end.
-    base: String,
+    base: Url,
     ledger: String,
     timeout: Duration,
     credentials: Mutex<Credentials>,
@@ -82,7 +82,7 @@ impl Client {
         Ok(Self {
             reads,
             posts,
-            base: url.as_str().trim_end_matches('/').to_owned(),
+            base: url,
             ledger: options.ledger,
             timeout: options.timeout,
             credentials: Mutex::new(credentials),
@@ -156,24 +156,19 @@ impl Client {
     }
 
     fn request(&self, id: CallId, call: &Call) -> (&reqwest::Client, reqwest::RequestBuilder) {
-        let base = &self.base;
-        let (client, request) = match &call.request {
-            Request::Status(deployment) => {
-                (&self.reads, self.reads.get(format!("{base}/deployments/{deployment}")))
-            }
-            Request::List => (&self.reads, self.reads.get(format!("{base}/deployments"))),
-            Request::Start(deployment) => (
-                &self.posts,
-                self.posts
-                    .post(format!("{base}/deployments/{deployment}/start"))
-                    .header(CONTENT_LENGTH, 0),
-            ),
-            Request::Stop(deployment) => (
-                &self.posts,
-                self.posts
-                    .post(format!("{base}/deployments/{deployment}/stop"))
-                    .header(CONTENT_LENGTH, 0),
-            ),
+        let below = match &call.request {
+            Request::Status(deployment) => format!("/deployments/{deployment}"),
+            Request::List => "/deployments".to_owned(),
+            Request::Start(deployment) => format!("/deployments/{deployment}/start"),
+            Request::Stop(deployment) => format!("/deployments/{deployment}/stop"),
+        };
+        // Only the path is read for each call, not all of a URL.
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{below}", self.base.path().trim_end_matches('/')));
+        let (client, request) = if call.method().acts() {
+            (&self.posts, self.posts.post(url).header(CONTENT_LENGTH, 0))
+        } else {
+            (&self.reads, self.reads.get(url))
         };
         let credentials = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
         let (key, secret) = (credentials.key.expose_secret(), credentials.secret.expose_secret());
