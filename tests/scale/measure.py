@@ -44,6 +44,15 @@ def polls(daemon, simulator):
     return (spent / reads * 1000, reads / SECONDS) if reads > 200 else None
 
 
+def pages(daemon, when, figures):
+    """What people and Prometheus look at, one after the other."""
+    for name, path in (("a scrape", "/metrics"), ("the JSON of the fleet", "/api/v1/deployments"), ("the page", "/")):
+        took, size = daemon.timed(path)
+        name = f"{name}, {when}"
+        figures.setdefault(name, {})[len(daemon.simulator.ids)] = took
+        line(name, f"{took * 1000:.1f} ms, {size / 1e6:.2f} MB")
+
+
 def fleet(count, figures):
     print(f"{count} deployments")
     simulator = Simulator(count, "--start-delay", "1s", "--stop-delay", "1s")
@@ -58,6 +67,7 @@ def fleet(count, figures):
     line("at rest, memory", f"{rss(daemon.pid):.1f} MiB, at most {peak(daemon.pid):.1f} MiB")
     line("at rest, of a core", f"{(cpu(daemon.pid) - before) / span * 100:.3f} %, {woken / span:.1f} wake-ups a second")
     line("edit to POST, at rest", milliseconds(daemon.edits(20, 0.4 if count < 100000 else 1.5)))
+    pages(daemon, "at rest", figures)
     daemon.close()
     simulator.close()
 
@@ -71,10 +81,7 @@ def fleet(count, figures):
     if ours:
         line("CPU for 1,000 polls", f"{ours[0] * 1000:.1f} ms, at {ours[1]:.0f} polls a second")
     line("edit to POST, while all are polled", milliseconds(daemon.edits(20, 0.4 if count < 100000 else 1.5)))
-    for name, path in (("a scrape", "/metrics"), ("the JSON of the fleet", "/api/v1/deployments"), ("the page", "/")):
-        took, size = daemon.timed(path)
-        figures[path][count] = took
-        line(name, f"{took * 1000:.1f} ms, {size / 1e6:.2f} MB")
+    pages(daemon, "while all are polled", figures)
     line("memory, after that", f"{rss(daemon.pid):.1f} MiB, at most {peak(daemon.pid):.1f} MiB")
     daemon.close()
     simulator.close()
@@ -144,7 +151,7 @@ def month():
 
 def main():
     counts = [int(text) for text in sys.argv[1:]] or [100, 1000, 10000, 100000]
-    figures = {key: {} for key in ("rss", "polls", "/metrics", "/api/v1/deployments", "/")}
+    figures = {"rss": {}, "polls": {}}
     print(f"binary {os.path.getsize(EVENKEEL) / 2**20:.1f} MiB; load {os.getloadavg()[0]:.1f}")
     for count in counts:
         fleet(count, figures)
