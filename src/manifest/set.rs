@@ -81,10 +81,9 @@ impl Set {
     pub fn read_ahead(&mut self, picture: &Picture) {
         let mut before = std::mem::take(&mut self.ahead);
         let read = |Found { name, text }: &Found| {
-            let text = text.clone().ok()?;
-            let known = self.parsed.get(name).is_some_and(|known| known.text == text);
-            let parsed = || self.read(&mut [&mut before], name, text);
-            (!known).then(|| (name.clone(), parsed()))
+            let known = self.parsed.get(name).map(|known| &known.text);
+            let text = text.as_ref().ok().filter(|text| known != Some(text))?;
+            Some((name.clone(), self.read(&mut [&mut before], name, text.clone())))
         };
         self.ahead = picture.files.iter().filter_map(read).collect();
     }
