@@ -83,7 +83,7 @@ impl Set {
         let read = |Found { name, text }: &Found| {
             let known = self.parsed.get(name).map(|known| &known.text);
             let text = text.as_ref().ok().filter(|text| known != Some(text))?;
-            Some((name.clone(), self.read(&mut [&mut before], name, text.clone())))
+            Some((name.clone(), self.read(before.remove(name), name, text.clone())))
         };
         self.ahead = picture.files.iter().filter_map(read).collect();
     }
@@ -118,7 +118,8 @@ impl Set {
         let mut ahead = std::mem::take(&mut self.ahead);
         let candidate = |Found { name, text }: &Found| {
             let now = text.clone().and_then(|text| {
-                let parsed = self.read(&mut [&mut before, &mut ahead], name, text);
+                let known = before.remove(name).into_iter().chain(ahead.remove(name));
+                let parsed = self.read(known, name, text);
                 let result = parsed.result.clone();
                 self.parsed.insert(name.clone(), parsed);
                 result
@@ -128,15 +129,10 @@ impl Set {
         files.iter().map(candidate).collect()
     }
 
-    /// The file as it was read `before` from the same text, or as it reads.
-    fn read(
-        &self,
-        before: &mut [&mut BTreeMap<Arc<str>, Parsed>],
-        name: &Arc<str>,
-        text: Text,
-    ) -> Parsed {
-        let mut known = before.iter_mut().filter_map(|before| before.remove(name));
-        known.find(|known| known.text == text).unwrap_or_else(|| self.parse(name, text))
+    /// The file as it is `known` if that was read from the same text, or as it reads.
+    fn read(&self, known: impl IntoIterator<Item = Parsed>, name: &Arc<str>, text: Text) -> Parsed {
+        let known = known.into_iter().find(|known| known.text == text);
+        known.unwrap_or_else(|| self.parse(name, text))
     }
 
     fn parse(&self, name: &Arc<str>, text: Text) -> Parsed {
