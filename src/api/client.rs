@@ -1,20 +1,27 @@
 //! Spends a permit: one request at the most, and an answer always.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::Url;
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, HeaderName, HeaderValue};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http_body_util::Empty;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
+use hyper::{Method, Request, Response, Uri};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, timeout_at};
 
-use super::connect::Gate;
-use super::outcome::{self, Trace};
+use super::connect::{Connection, Server};
+use super::outcome::{self, never_left};
 use super::transport::{self, BuildError};
 use crate::clock::Clock;
 use crate::crash;
-use crate::keel::call::{Answer, Call, CallId, Outcome, Request};
+use crate::keel::call::{Answer, Call, CallId, Outcome, Request as Asked};
 use crate::keel::decision::Permit;
+use crate::outbound::tls_to;
 
 /// Carries the ledger's name and the call's number, so that a call can be found at the server.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -59,9 +66,11 @@ impl PartialEq for Credentials {
 /// One account's way to its server.
 #[derive(Debug)]
 pub struct Client {
-    reads: reqwest::Client,
-    posts: reqwest::Client,
-    base: Url,
+    server: Server,
+    host: HeaderValue,
+    agent: HeaderValue,
+    /// The path of the base URL, without a slash at its end.
+    base: String,
     ledger: String,
     timeout: Duration,
     credentials: Mutex<Credentials>,
@@ -74,15 +83,17 @@ impl Client {
     /// When the URL is of no use, or TLS cannot be set up.
     pub fn new(options: Options, credentials: Credentials) -> Result<Self, BuildError> {
         let url = transport::base_url(&options.url)?;
-        let agent = format!("evenkeel/{}", options.version);
-        for text in [&agent, &options.ledger] {
-            HeaderValue::from_str(text).map_err(|_| BuildError::Header)?;
-        }
-        let (reads, posts) = transport::pair(&url, &agent, options.timeout)?;
+        let header = |text: &str| HeaderValue::from_str(text).map_err(|_| BuildError::Header);
+        header(&options.ledger)?;
+        let host = url.authority();
+        let address = format!("{}://{host}", url.scheme());
+        let address = address.parse().map_err(|_| BuildError::NotAUrl)?;
+        let tls = tls_to(&url).map_err(BuildError::Tls)?;
         Ok(Self {
-            reads,
-            posts,
-            base: url,
+            server: Server::new(address, tls, options.timeout),
+            host: header(host)?,
+            agent: header(&format!("evenkeel/{}", options.version))?,
+            base: url.path().trim_end_matches('/').to_owned(),
             ledger: options.ledger,
             timeout: options.timeout,
             credentials: Mutex::new(credentials),
@@ -109,19 +120,21 @@ impl Client {
     pub async fn send(&self, permit: Permit, clock: &Clock) -> Answer {
         let Permit { id, call, send_by } = permit;
         crash::point("api:before-send");
-        let began = Instant::now();
-        let deadline = began + self.timeout;
-        let asked = clock.now().mono;
-        let gate = Gate::new(clock, send_by);
-        let head = self.head(id, &call, gate.clone(), deadline).await;
-        let took = gate.connected().unwrap_or(began).elapsed();
+        let (asked, mut left) = (clock.now().mono, Instant::now());
+        let deadline = left + self.timeout;
+        let lapsed = || clock.now().mono > send_by;
+        let head = self.head(id, &call, lapsed, &mut left, deadline).await;
+        let took = left.elapsed();
         let outcome = match head {
             Err(outcome) => outcome,
-            Ok(response) => {
+            Ok((response, connection)) => {
                 // The server has the request, and nothing that it said has been made known yet.
                 crash::point("api:after-send");
                 let outcome =
                     outcome::answered(&call.request, response, deadline, clock.now().wall).await;
+                if !call.method().acts() {
+                    self.server.keep(connection);
+                }
                 outcome::in_time(outcome, clock.now().mono.since(asked), self.timeout)
             }
         };
@@ -129,53 +142,91 @@ impl Client {
         Answer { id, took, outcome }
     }
 
-    /// The head of the answer, or what it means that none came.
+    /// The head of the answer and what it came over, or what it means that none came. `left`
+    /// becomes the time at which the request was handed over.
+    ///
+    /// Reads share connections. Each start and stop gets one of its own, so that it is never
+    /// written to one that the server may be closing.
     async fn head(
         &self,
         id: CallId,
         call: &Call,
-        gate: Arc<Gate>,
+        lapsed: impl Fn() -> bool,
+        left: &mut Instant,
         deadline: Instant,
-    ) -> Result<reqwest::Response, Outcome> {
-        let (client, request) = self.request(id, call);
-        let request = request.build().map_err(|error| outcome::never_left(&error.without_url()))?;
-        gate.check().map_err(|lapsed| outcome::never_left(&lapsed))?;
-        let sending = gate.clone().guard(client.execute(request));
-        let sent = timeout_at(deadline, sending).await;
-        // A read may have been written to a connection that was kept from an earlier one.
-        let trace = if call.method().acts() && gate.connected().is_none() {
-            Trace::NoConnection
-        } else {
-            Trace::Unknown
-        };
-        match sent {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(outcome::failed(error, trace)),
-            Err(_) => Err(outcome::timed_out(self.timeout, trace)),
+    ) -> Result<(Response<Incoming>, Connection), Outcome> {
+        let mut request = self.request(id, call).map_err(|error| never_left(&error))?;
+        loop {
+            if lapsed() {
+                return Err(never_left(&Lapsed));
+            }
+            let kept = if call.method().acts() { None } else { self.server.kept() };
+            let new = kept.is_none();
+            let mut connection = match kept {
+                Some(connection) => connection,
+                None => self.server.connect().await.map_err(|none| never_left(&none))?,
+            };
+            // The last look at the clock: connecting can take seconds, and a process can be stopped
+            // meanwhile.
+            if lapsed() {
+                return Err(never_left(&Lapsed));
+            }
+            *left = Instant::now();
+            match timeout_at(deadline, connection.try_send_request(request)).await {
+                Ok(Ok(response)) => return Ok((response, connection)),
+                Err(_) => return Err(outcome::timed_out(self.timeout)),
+                Ok(Err(mut failed)) => match failed.take_message() {
+                    // It comes back if nothing of it was written, and not otherwise: the connection
+                    // had been closed.
+                    Some(unsent) if !new => request = unsent,
+                    Some(_) => return Err(never_left(failed.error())),
+                    None => return Err(outcome::unanswered(failed.error())),
+                },
+            }
         }
     }
 
-    fn request(&self, id: CallId, call: &Call) -> (&reqwest::Client, reqwest::RequestBuilder) {
-        let below = match &call.request {
-            Request::Status(deployment) => format!("/deployments/{deployment}"),
-            Request::List => "/deployments".to_owned(),
-            Request::Start(deployment) => format!("/deployments/{deployment}/start"),
-            Request::Stop(deployment) => format!("/deployments/{deployment}/stop"),
+    fn request(
+        &self,
+        id: CallId,
+        call: &Call,
+    ) -> Result<Request<Empty<Bytes>>, hyper::http::Error> {
+        let base = &self.base;
+        let path = match &call.request {
+            Asked::Status(deployment) => format!("{base}/deployments/{deployment}"),
+            Asked::List => format!("{base}/deployments"),
+            Asked::Start(deployment) => format!("{base}/deployments/{deployment}/start"),
+            Asked::Stop(deployment) => format!("{base}/deployments/{deployment}/stop"),
         };
-        // Only the path is read for each call, not all of a URL.
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}{below}", self.base.path().trim_end_matches('/')));
-        let (client, request) = if call.method().acts() {
-            (&self.posts, self.posts.post(url).header(CONTENT_LENGTH, 0))
-        } else {
-            (&self.reads, self.reads.get(url))
-        };
+        let mut headers = HeaderMap::with_capacity(8);
+        let acts = call.method().acts();
+        if acts {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        headers.insert(AUTHORIZATION, self.authorization()?);
+        headers.insert(REQUEST_ID, format!("{}-{id}", self.ledger).try_into()?);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(USER_AGENT, self.agent.clone());
+        headers.insert(HOST, self.host.clone());
+        let mut request = Request::new(Empty::new());
+        *request.method_mut() = if acts { Method::POST } else { Method::GET };
+        *request.uri_mut() = Uri::try_from(path)?;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    fn authorization(&self) -> Result<HeaderValue, hyper::http::Error> {
         let credentials = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
         let (key, secret) = (credentials.key.expose_secret(), credentials.secret.expose_secret());
-        let request = request
-            .basic_auth(key, Some(secret))
-            .header(REQUEST_ID, format!("{}-{id}", self.ledger))
-            .header(ACCEPT, "application/json");
-        (client, request)
+        let mut text = "Basic ".to_owned();
+        BASE64.encode_string(format!("{key}:{secret}"), &mut text);
+        let mut value = HeaderValue::try_from(text)?;
+        value.set_sensitive(true);
+        Ok(value)
     }
 }
+
+/// The permit's deadline has passed.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the permit lapsed before the request could leave")]
+struct Lapsed;

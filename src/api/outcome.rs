@@ -4,8 +4,10 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Response;
-use reqwest::header::{DATE, RETRY_AFTER};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::Response;
+use hyper::body::Bytes;
+use hyper::header::{DATE, RETRY_AFTER};
 use tokio::time::{Instant, timeout_at};
 
 use super::wire;
@@ -26,47 +28,34 @@ const REFUSAL_WAIT: Duration = Duration::from_secs(3);
 /// The longest text of a fault: hundreds of calls may fail alike, and each is logged.
 const TEXT_MAX: usize = 400;
 
-/// What is known of a call's way, beside the error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trace {
-    /// There never was a connection that it could have been written to.
-    NoConnection,
-    /// It may have been written.
-    Unknown,
-}
-
 /// Nothing was written.
 pub(super) fn never_left(error: &dyn Error) -> Outcome {
     Outcome::NeverLeft(text(error))
 }
 
-/// An error instead of an answer. Only what happened before there was a connection proves that
-/// nothing was written.
-pub(super) fn failed(error: reqwest::Error, trace: Trace) -> Outcome {
-    let connecting = error.is_connect() || trace == Trace::NoConnection;
-    let error = error.without_url();
-    if connecting { never_left(&error) } else { Outcome::Unanswered(text(&error)) }
+/// It may have been written.
+pub(super) fn unanswered(error: &dyn Error) -> Outcome {
+    Outcome::Unanswered(text(error))
 }
 
 /// Neither an answer nor an error in time.
-pub(super) fn timed_out(timeout: Duration, trace: Trace) -> Outcome {
-    let timeout = format_duration(timeout);
-    match trace {
-        Trace::NoConnection => Outcome::NeverLeft(format!("no connection within {timeout}").into()),
-        Trace::Unknown => Outcome::Unanswered(format!("no answer within {timeout}").into()),
-    }
+pub(super) fn timed_out(timeout: Duration) -> Outcome {
+    Outcome::Unanswered(format!("no answer within {}", format_duration(timeout)).into())
 }
 
 /// A head has come: reads the body as far as it matters, until `deadline` at the latest. `now` is
 /// for an answer that does not say when it was made.
-pub(super) async fn answered(
+pub(super) async fn answered<B>(
     request: &Request,
-    response: Response,
+    response: Response<B>,
     deadline: Instant,
     now: Wall,
-) -> Outcome {
-    let status = response.status();
-    let headers = response.headers();
+) -> Outcome
+where
+    B: hyper::body::Body<Data = Bytes, Error: Error + Send + Sync + 'static>,
+{
+    let (head, response) = response.into_parts();
+    let (status, headers) = (head.status, head.headers);
     let after = headers.get_all(RETRY_AFTER).into_iter().map(|value| value.as_bytes());
     let date = headers.get(DATE).map(|value| value.as_bytes());
     let retry_after = retry_after::resolve(after, date, now);
@@ -112,26 +101,23 @@ pub fn in_time(outcome: Outcome, took: Duration, timeout: Duration) -> Outcome {
 }
 
 /// All of a body, or why there is no such thing.
-async fn read(mut response: Response, limit: usize, deadline: Instant) -> Result<Vec<u8>, String> {
+async fn read<B>(body: B, limit: usize, deadline: Instant) -> Result<Bytes, String>
+where
+    B: hyper::body::Body<Data = Bytes, Error: Error + Send + Sync + 'static>,
+{
     let too_long = || format!("the body is longer than {} KiB", limit / 1024);
-    if response.content_length().is_some_and(|length| length > limit as u64) {
+    if body.size_hint().lower() > limit as u64 {
         return Err(too_long());
     }
-    let mut bytes = Vec::new();
-    loop {
-        match timeout_at(deadline, response.chunk()).await {
-            Ok(Ok(Some(chunk))) if bytes.len() + chunk.len() > limit => return Err(too_long()),
-            Ok(Ok(Some(chunk))) => bytes.extend_from_slice(&chunk),
-            Ok(Ok(None)) => return Ok(bytes),
-            Ok(Err(error)) => {
-                return Err(format!("the body broke off: {}", text(&error.without_url())));
-            }
-            Err(_) => return Err("the body did not come to its end in time".to_owned()),
-        }
+    match timeout_at(deadline, Limited::new(body, limit).collect()).await {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
+        Ok(Err(error)) => Err(format!("the body broke off: {}", text(error.as_ref()))),
+        Err(_) => Err("the body did not come to its end in time".to_owned()),
     }
 }
 
-/// An error with its causes, in one line. (reqwest's own text leaves the causes out.)
+/// An error with its causes, in one line.
 fn text(error: &dyn Error) -> Arc<str> {
     let mut text = error.to_string();
     let mut cause = error.source();

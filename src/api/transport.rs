@@ -1,26 +1,11 @@
-//! Builds the HTTP clients, all with the same manners.
+//! Base URLs, and the clients of the commands.
 
 use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Url;
 
-use super::connect::GateLayer;
-use crate::outbound::{polite, polite_to, without_tls};
-
-/// The longest that name resolution, connect and TLS may take. A server that is up answers them in
-/// well under a second; one that is not should not hold a call's slot for the whole timeout. Half
-/// of that at most, so that what times out while connecting is known to have never left.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
-
-/// How long an idle connection is kept for the next read. Shorter than the idle timeout of any
-/// usual server or load balancer, so that a read is not written to a connection that is being
-/// closed; long enough for a group of polls.
-const IDLE_MAX: Duration = Duration::from_secs(4);
-
-/// Connections kept for the next read: all that were in use at once, which `observe.concurrency`
-/// bounds, or the reads of a large fleet, which come in groups, would open one each.
-const IDLE_CONNECTIONS: usize = usize::MAX;
+use crate::outbound::{polite, without_tls};
 
 /// Why a client could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +24,7 @@ pub enum BuildError {
         "cannot set up TLS; does this machine have CA certificates? Install `ca-certificates`, or \
          point SSL_CERT_FILE at a bundle of them"
     )]
-    Tls(#[source] reqwest::Error),
+    Tls(#[source] rustls::Error),
 }
 
 /// Reads the base URL of an account's API.
@@ -55,26 +40,6 @@ pub(super) fn base_url(text: &str) -> Result<Url, BuildError> {
         None
     };
     fault.map_or(Ok(url), |fault| Err(BuildError::Url(fault)))
-}
-
-/// An account's clients: for reads, which share connections, and for starts and stops, each of
-/// which gets a connection of its own. So a POST is never written to a connection that the server
-/// may be closing, and it is known of each whether a connection was there to write it to.
-pub(super) fn pair(
-    url: &Url,
-    user_agent: &str,
-    timeout: Duration,
-) -> Result<(reqwest::Client, reqwest::Client), BuildError> {
-    let build = |idle: usize| {
-        let builder = polite_to(url)
-            .user_agent(user_agent)
-            .connect_timeout(CONNECT_MAX.min(timeout / 2))
-            .connector_layer(GateLayer)
-            .pool_idle_timeout(IDLE_MAX)
-            .pool_max_idle_per_host(idle);
-        builder.build().map_err(BuildError::Tls)
-    };
-    Ok((build(IDLE_CONNECTIONS)?, build(0)?))
 }
 
 /// As [`plain_client`], with TLS; `roots` are the only CA certificates trusted, in PEM, or else the

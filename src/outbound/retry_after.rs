@@ -24,16 +24,16 @@ pub fn resolve<'a>(
     date: Option<&[u8]>,
     now: Wall,
 ) -> Option<Duration> {
-    let made =
-        date.and_then(http_date).unwrap_or_else(|| TimeZone::UTC.to_datetime(now.timestamp()));
+    let today = || TimeZone::UTC.to_datetime(now.timestamp());
+    let made = || date.and_then(http_date).unwrap_or_else(today);
     let wait = |value| duration(value, made);
     let longest = values.into_iter().filter_map(wait).max()?;
     (!longest.is_zero()).then_some(longest.min(MAX))
 }
 
-fn duration(value: &[u8], made: DateTime) -> Option<Duration> {
+fn duration(value: &[u8], made: impl Fn() -> DateTime) -> Option<Duration> {
     if let Some(until) = http_date(value) {
-        return Some(Duration::try_from(until.duration_since(made)).unwrap_or_default());
+        return Some(Duration::try_from(until.duration_since(made())).unwrap_or_default());
     }
     // A proxy may have joined several headers into one.
     std::str::from_utf8(value)

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use evenkeel::clock::Clock;
 use evenkeel::keel::call::{Body, Outcome, Request};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use super::server::{Act, OBJECT, Server, answer};
 use super::{
@@ -143,6 +145,24 @@ async fn reads_share_a_connection_and_posts_do_not() {
         send(&client, start()).await;
         assert_eq!(server.connections(), 1 + posts);
     }
+}
+
+/// Sooner than servers close it, which could be under a request.
+#[tokio::test]
+async fn an_idle_connection_is_closed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = client(&format!("http://{}", listener.local_addr().unwrap()), PATIENT);
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = [0; 4];
+        stream.read_exact(&mut head).await.unwrap();
+        stream.write_all(answer("200 OK", "", OBJECT).as_bytes()).await.unwrap();
+        stream
+    };
+    let (outcome, mut stream) = tokio::join!(send(&client, status()), server);
+    answered(outcome);
+    let mut rest = Vec::new();
+    tokio::time::timeout(PATIENT, stream.read_to_end(&mut rest)).await.unwrap().unwrap();
 }
 
 #[tokio::test]

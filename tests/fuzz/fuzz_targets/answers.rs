@@ -7,11 +7,13 @@
 use std::time::Duration;
 
 use evenkeel::{keel, outbound};
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::Bytes;
 use keel::call::{Body, Outcome, Request};
 use keel::deployment::{DeploymentId, Facts, Status};
 use keel::time::Wall;
 use libfuzzer_sys::fuzz_target;
-use reqwest::Response;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
@@ -25,7 +27,7 @@ mod api {
     /// The crate keeps this to itself, so its source is compiled in here.
     pub(crate) async fn answered(
         request: &crate::Request,
-        response: crate::Response,
+        response: crate::Response<crate::Full<crate::Bytes>>,
         deadline: crate::Instant,
         now: crate::Wall,
     ) -> crate::Outcome {
@@ -47,11 +49,12 @@ fuzz_target!(|data: &[u8]| {
         _ => Request::Stop(asked),
     };
     let code = [200, 429, 201, 503][usize::from(code % 4)];
-    let response = http::Response::builder().status(code).body(bytes.to_vec()).unwrap();
+    let body = Full::new(Bytes::copy_from_slice(bytes));
+    let response = Response::builder().status(code).body(body).unwrap();
     let outcome = RUNTIME.with(|runtime| {
         runtime.block_on(async {
             let deadline = Instant::now() + Duration::from_secs(3600);
-            api::answered(&request, Response::from(response), deadline, Wall::default()).await
+            api::answered(&request, response, deadline, Wall::default()).await
         })
     });
     let Outcome::Answered { code: told, retry_after: None, body } = outcome else {
