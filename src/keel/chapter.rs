@@ -33,8 +33,8 @@ pub trait Item: Sized {
     /// The two parts of one that follows `before`.
     fn apart(&self, before: Option<&Self>) -> (Self::Frame, Self::Own);
 
-    /// The item of two parts, which follows `before`.
-    fn whole(frame: &Self::Frame, own: Self::Own, before: Option<&Self>) -> Self;
+    /// The item of two parts, which follows `before`; `None` if they are not of one item.
+    fn whole(frame: &Self::Frame, own: Self::Own, before: Option<&Self>) -> Option<Self>;
 }
 
 /// A chapter as it is written.
@@ -82,8 +82,8 @@ impl<'de, T: Item> Deserialize<'de> for Chapter<T> {
         let mut whole: Vec<T> = Vec::with_capacity(items.len());
         for (place, own) in items {
             let frame = frames.get(place);
-            let frame = frame.ok_or_else(|| D::Error::custom("an item without its frame"))?;
-            whole.push(T::whole(frame, own, whole.last()));
+            let item = frame.and_then(|frame| T::whole(frame, own, whole.last()));
+            whole.push(item.ok_or_else(|| D::Error::custom("an item without its frame"))?);
         }
         Ok(Self(whole))
     }
@@ -91,16 +91,16 @@ impl<'de, T: Item> Deserialize<'de> for Chapter<T> {
 
 /// A [`Stamp`] by the one before: how much later by the monotonic clock, and how much more than
 /// that by the wall clock, in milliseconds. Whatever the clocks read, it comes back.
-type Gap = (i64, i64);
+pub(super) type Gap = (i64, i64);
 
 impl Stamp {
-    const fn gap(self, before: Self) -> Gap {
+    pub(super) const fn gap(self, before: Self) -> Gap {
         let mono = self.mono.millis().wrapping_sub(before.mono.millis());
         let wall = self.wall.millis().wrapping_sub(before.wall.millis());
         (mono, wall.wrapping_sub(mono))
     }
 
-    const fn after(self, (mono, more): Gap) -> Self {
+    pub(super) const fn after(self, (mono, more): Gap) -> Self {
         let wall = self.wall.millis().wrapping_add(mono).wrapping_add(more);
         Self {
             mono: Mono::from_millis(self.mono.millis().wrapping_add(mono)),
@@ -138,7 +138,11 @@ impl Item for (Stamp, Note) {
         (frame, (note.deployment().clone(), at.gap(before)))
     }
 
-    fn whole(frame: &Self::Frame, (deployment, gap): Self::Own, before: Option<&Self>) -> Self {
+    fn whole(
+        frame: &Self::Frame,
+        (deployment, gap): Self::Own,
+        before: Option<&Self>,
+    ) -> Option<Self> {
         let note = match frame {
             Noted::Wanted(wish, revision) => {
                 Note::Wanted { deployment, wish: wish.clone(), revision: revision.clone() }
@@ -146,7 +150,7 @@ impl Item for (Stamp, Note) {
             Noted::Seen(status) => Note::Seen { deployment, status: status.clone() },
             Noted::Left => Note::Left { deployment },
         };
-        (before.map(|(at, _)| *at).unwrap_or_default().after(gap), note)
+        Some((before.map(|(at, _)| *at).unwrap_or_default().after(gap), note))
     }
 }
 
@@ -191,7 +195,7 @@ impl Item for Past {
         (frame, own)
     }
 
-    fn whole(frame: &Self::Frame, own: Self::Own, before: Option<&Self>) -> Self {
+    fn whole(frame: &Self::Frame, own: Self::Own, before: Option<&Self>) -> Option<Self> {
         let Kind { account, action, cause, end } = frame;
         let (calls, deployment, begun, looked, ended) = own;
         let reserved = before.map(|before| before.reserved).unwrap_or_default().after(begun);
@@ -202,7 +206,7 @@ impl Item for Past {
             saw: saw.clone(),
             seen: Wall::from_millis(reserved.wall.millis().wrapping_sub(looked)),
         });
-        Self {
+        Some(Self {
             id: CallId(before.map_or(0, |before| before.id.0).wrapping_add(calls)),
             account: account.clone(),
             deployment,
@@ -210,7 +214,7 @@ impl Item for Past {
             cause,
             reserved,
             settled: end.map(|fate| (reserved.after(ended), fate)),
-        }
+        })
     }
 }
 
@@ -242,19 +246,19 @@ impl Item for TallyLine {
         (frame, (deployment.clone(), gaps.collect()))
     }
 
-    fn whole(frame: &Self::Frame, own: Self::Own, before: Option<&Self>) -> Self {
+    fn whole(frame: &Self::Frame, own: Self::Own, before: Option<&Self>) -> Option<Self> {
         let Scope { account, method, closed, strikes } = frame;
         let (deployment, gaps) = own;
         let mut last = first(before);
         let arrivals = gaps.into_iter().map(|gap| Mono::from_millis(go(&mut last, gap)));
-        Self {
+        Some(Self {
             account: account.clone(),
             deployment,
             method: *method,
             arrivals: arrivals.collect(),
             closed: *closed,
             strikes: *strikes,
-        }
+        })
     }
 }
 
@@ -286,10 +290,10 @@ impl Item for (DeploymentId, Last) {
         ((wish.clone(), status.clone()), (deployment.clone(), *follows, *ran))
     }
 
-    fn whole((wish, status): &Self::Frame, own: Self::Own, _: Option<&Self>) -> Self {
+    fn whole((wish, status): &Self::Frame, own: Self::Own, _: Option<&Self>) -> Option<Self> {
         let (deployment, follows, ran) = own;
         let last = Last { wish: wish.clone(), status: status.clone(), follows, ran };
-        (deployment, last)
+        Some((deployment, last))
     }
 }
 
@@ -309,13 +313,17 @@ impl Item for (DeploymentId, Starts) {
         ((), (deployment.clone(), *awaited, shown.collect()))
     }
 
-    fn whole((): &(), (deployment, awaited, shown): Self::Own, before: Option<&Self>) -> Self {
+    fn whole(
+        (): &(),
+        (deployment, awaited, shown): Self::Own,
+        before: Option<&Self>,
+    ) -> Option<Self> {
         let mut last = first_shown(before);
         let shown = shown.into_iter().map(|(gap, took)| {
             let at = Wall::from_millis(go(&mut last, gap));
             Shown { at, took }
         });
-        (deployment, Starts { awaited, shown: shown.collect() })
+        Some((deployment, Starts { awaited, shown: shown.collect() }))
     }
 }
 

@@ -117,6 +117,9 @@ impl History {
                 self.read_clock(*at);
                 self.settled(*at, *id, *fate);
             }
+            Record::Calls(steps) => {
+                steps.0.iter().cloned().for_each(|step| self.apply(&step.into()));
+            }
             Record::Widened { at, account, method, until } => {
                 self.read_clock(*at);
                 let widened = &mut self.account(account).widened;

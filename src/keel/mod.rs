@@ -4,6 +4,7 @@ pub mod account;
 pub mod almanac;
 mod answers;
 pub mod budget;
+pub mod bundle;
 pub mod cadence;
 pub mod calendar;
 pub mod call;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::bundle::Step;
 use super::call::{Call, CallId, Fate, Method};
 use super::chapter::Chapter;
 use super::chronicle::{Last, Note};
@@ -124,6 +125,9 @@ pub enum Record {
         #[serde(rename = "n")]
         note: Note,
     },
+    /// What one commit says of several calls: [`Record::Reserved`] of reads, and
+    /// [`Record::Settled`].
+    Calls(Chapter<Step>),
     /// Compaction: each [`super::budget::Tally`] as it stood.
     Tallies(Chapter<TallyLine>),
     /// Compaction: what was noted, for people; what it adds up to is in [`Record::Lasts`].
@@ -183,6 +187,8 @@ impl Record {
         } else if is("noted") {
             let Noted { at, note } = serde_json::from_slice(json)?;
             Self::Noted { at, note }
+        } else if is("calls") {
+            Self::Calls(serde_json::from_slice(json)?)
         } else if is("tallies") {
             Self::Tallies(serde_json::from_slice(json)?)
         } else if is("notes") {
@@ -206,6 +212,7 @@ impl Record {
             | Self::Succeeded { .. }
             | Self::Spent { .. }
             | Self::Reserved { .. }
+            | Self::Calls(_)
             | Self::Settled { fate: Fate::Answered { code: 429, .. }, .. }
             | Self::Widened { .. }
             | Self::Guard(_)

@@ -36,9 +36,9 @@ const MAGIC: &str = "evenkeel-ledger ";
 /// A header is some 50 bytes; a first line longer than this is none.
 const HEADER_MAX: usize = 128;
 
-/// No reservation is shorter than this as a line, so a torn tail held at most one for so many
-/// bytes. `codec::tests` holds it against the shortest.
-const RESERVATION_MIN: u64 = 80;
+/// No reservation takes fewer bytes than this, not even in one line with others, so a torn tail
+/// held at most one for so many bytes. `codec::tests` holds it against the shortest.
+const RESERVATION_MIN: u64 = 18;
 
 /// What was found when a ledger was opened, beside its records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -229,17 +229,29 @@ pub(super) fn encode_all(header: &Header, records: &[Record]) -> serde_json::Res
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keel::bundle::bundle;
     use crate::keel::call::{Call, CallId, Request};
-    use crate::keel::deployment::AccountId;
+    use crate::keel::deployment::{AccountId, DeploymentId};
     use crate::keel::record::Stamp;
 
     #[test]
     fn the_shortest_reservation_is_no_shorter_than_assumed() {
-        let call = Call { account: AccountId::new(""), request: Request::List };
-        let record = Record::Reserved { at: Stamp::default(), id: CallId(0), call, cause: None };
-        let mut line = Vec::new();
-        Header { id: String::new(), base: 0 }.encode(0, &record, &mut line).unwrap();
-        assert!(line.len() as u64 >= RESERVATION_MIN, "{}", line.len());
+        let read = |number| {
+            let (account, request) =
+                (AccountId::new(""), Request::Status(DeploymentId::parse("a").unwrap()));
+            let call = Call { account, request };
+            Record::Reserved { at: Stamp::default(), id: CallId(number), call, cause: None }
+        };
+        let length = |records: &[Record]| {
+            let header = Header { id: String::new(), base: 0 };
+            (encode_all(&header, &bundle(records)).unwrap().len() - header.line().len()) as u64
+        };
+        let many: Vec<_> = (0..256).map(read).collect();
+        assert_eq!(bundle(&many).len(), 1);
+        for reserved in [1, 2, 3, 10, 100, 256] {
+            let length = length(&many[..reserved]);
+            assert!(length >= RESERVATION_MIN * reserved as u64, "{reserved}: {length}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub use journal::Journal;
 pub use look::look;
 pub use transcript::{Forgets, Transcript};
 
+use crate::keel::bundle::bundle;
 use crate::keel::call::CallId;
 use crate::keel::decision::Effect;
 use crate::keel::decision::{Decision, Released};
@@ -102,14 +103,14 @@ pub trait Ledger {
     fn commit(&mut self, decision: Decision) -> Result<Released, Refused> {
         let urgent = decision.is_urgent();
         if urgent || !decision.records().is_empty() {
-            match self.append(decision.records(), urgent) {
+            match self.append(&bundle(decision.records()), urgent) {
                 Ok(()) => (),
                 Err(fault @ (Fault::Broken { .. } | Fault::Deposed { .. })) => {
                     return Err(Refused::Broken(fault));
                 }
                 Err(fault @ Fault::Stuck { .. }) => {
                     let calls = decision.calls();
-                    let Released { effects: _, notices } = release(decision);
+                    let Released { notices, .. } = release(decision);
                     return Err(Refused::Stuck { fault, calls, notices });
                 }
             }

@@ -1,6 +1,7 @@
 //! Many items in one record: the exact text.
 
-use evenkeel::keel::call::{CallId, Fate, Method};
+use evenkeel::keel::bundle::bundle;
+use evenkeel::keel::call::{Call, CallId, Fate, Method, Request};
 use evenkeel::keel::chapter::Chapter;
 use evenkeel::keel::chronicle::Note;
 use evenkeel::keel::deployment::{Action, Status};
@@ -66,7 +67,50 @@ fn a_chapter_says_once_what_repeats() {
 
 #[test]
 fn an_item_of_a_chapter_without_its_frame_is_no_record() {
-    let json = r#"{"t":"notes","f":["left"],"i":[[1,["a",[0,0]]]]}"#;
-    let error = Record::read(json.as_bytes()).unwrap_err().to_string();
-    assert!(error.starts_with("an item without its frame"), "{error}");
+    for json in [
+        r#"{"t":"notes","f":["left"],"i":[[1,["a",[0,0]]]]}"#,
+        r#"{"t":"calls","f":[{"read":"default"}],"i":[[0,[[0,0],1,null]]]}"#,
+        r#"{"t":"calls","f":[{"settled":"unanswered"}],"i":[[0,[[0,0],1,"a"]]]}"#,
+    ] {
+        let error = Record::read(json.as_bytes()).unwrap_err().to_string();
+        assert!(error.starts_with("an item without its frame"), "{error}");
+    }
+}
+
+/// Reads that stand together share a record; a start, and what stands alone, does not.
+#[test]
+fn one_commit_says_once_what_its_calls_have_in_common() {
+    let reserved = |at: i64, number, request, cause| {
+        let call = Call { account: account(), request };
+        Record::Reserved { at: stamp(at), id: CallId(number), call, cause }
+    };
+    let read =
+        |at, number, deployment: &str| reserved(at, number, Request::Status(id(deployment)), None);
+    let settled = |at, number| {
+        let fate = Fate::Answered { code: 200, retry_after: None };
+        Record::Settled { at: stamp(at), id: CallId(number), fate }
+    };
+    let start = reserved(13, 11, Request::Start(id("a")), None);
+    let records = [
+        settled(10, 7),
+        read(10, 9, "a"),
+        settled(11, 8),
+        read(12, 10, "b"),
+        start.clone(),
+        read(14, 12, "c"),
+    ];
+    let told = bundle(&records);
+    let [together, alone @ ..] = &told[..] else { panic!() };
+    assert_eq!(alone, [start, read(14, 12, "c")]);
+    let items = [
+        format!(r#"[0,[[10000,{EPOCH}],7,null]],[1,[[0,0],2,"a"]]"#),
+        r#"[0,[[1000,0],-1,null]],[1,[[1000,0],2,"b"]]"#.to_owned(),
+    ];
+    let frames = r#"{"settled":{"answered":{"c":200}}},{"read":"default"}"#;
+    let want = format!(r#"{{"t":"calls","f":[{frames}],"i":[{}]}}"#, items.join(","));
+    assert_eq!(serde_json::to_string(together).unwrap(), want);
+    assert_eq!(Record::read(want.as_bytes()).unwrap(), *together);
+    for apart in [&records[..1], &records[4..]] {
+        assert_eq!(bundle(apart), apart);
+    }
 }

@@ -1,6 +1,7 @@
 //! Compaction loses nothing: whatever was recorded, the compacted ledger adds up to the same.
 
 use evenkeel::keel::budget::Verdict;
+use evenkeel::keel::bundle::bundle;
 use evenkeel::keel::call::{Call, CallId, Fate, Method};
 use evenkeel::keel::chapter::Chapter;
 use evenkeel::keel::chronicle::{Note, Wish};
@@ -200,6 +201,7 @@ proptest! {
         scribe.records.push(Record::Started { now });
         steps.iter().for_each(|step| scribe.write(step));
         let whole = fold(&scribe.records);
+        prop_assert_eq!(&fold(&bundle(&scribe.records)), &whole);
         let mut pruned = whole.clone();
         let compacted = compacted(&mut pruned, scribe.now);
         prop_assert_eq!(&fold(&compacted), &pruned);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use evenkeel::keel::bundle::Step;
 use evenkeel::keel::call::{Call, CallId, Fate, Method, Request};
 use evenkeel::keel::chapter::Chapter;
 use evenkeel::keel::chronicle::{Last, Note, Wish};
@@ -228,6 +229,16 @@ fn lined() -> impl Strategy<Value = Lined> {
     ]
 }
 
+fn step() -> impl Strategy<Value = Step> {
+    let id = || any::<u64>().prop_map(CallId);
+    prop_oneof![
+        (stamp(), id(), account(), deployment()).prop_map(|(at, id, account, deployment)| {
+            Step::Read { at, id, account, deployment }
+        }),
+        (stamp(), id(), fate()).prop_map(|(at, id, fate)| Step::Settled { at, id, fate }),
+    ]
+}
+
 /// Any record. A new kind belongs here: [`kind`] does not compile without it.
 pub(crate) fn record() -> impl Strategy<Value = Record> {
     let now = || {
@@ -263,6 +274,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
         vec(past(), 0..9).prop_map(|pasts| Record::Pasts(Chapter(pasts))),
         vec(last(), 0..9).prop_map(|lasts| Record::Lasts(Chapter(lasts))),
         vec(starts(), 0..9).prop_map(|starts| Record::Starts(Chapter(starts))),
+        vec(step(), 0..9).prop_map(|steps| Record::Calls(Chapter(steps))),
     ]
 }
 
@@ -289,8 +301,9 @@ pub(crate) fn kind(record: &Record) -> usize {
         Record::Pasts(_) => 16,
         Record::Lasts(_) => 17,
         Record::Starts(_) => 19,
+        Record::Calls(_) => 20,
     }
 }
 
 /// How many kinds there are.
-pub(crate) const KINDS: usize = 20;
+pub(crate) const KINDS: usize = 21;

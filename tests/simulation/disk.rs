@@ -11,7 +11,7 @@ use evenkeel::keel::decision::Decision;
 use evenkeel::keel::record::Record;
 use evenkeel::ledger::{Fault, Ledger};
 
-use crate::lie::Lie;
+use crate::lie::{Lie, apart};
 use crate::memory::Memory;
 
 /// What a new process finds.
@@ -203,23 +203,24 @@ impl Disk {
 
     /// Whether the reservation of a call would outlive the machine.
     pub(crate) fn holds(&self, id: CallId) -> bool {
-        let reserves = |record: &Record| match record {
-            Record::Reserved { id: known, .. } => *known == id,
+        let reserves = |record: Record| match record {
+            Record::Reserved { id: known, .. } => known == id,
             _ => false,
         };
         match &self.store {
             Store::Text(memory) => {
                 let state = memory.0.borrow();
                 let lines = state.durable.rsplit(|byte| *byte == b'\n').take(400);
-                let mut records = lines.filter_map(|line| {
+                let records = lines.filter_map(|line| {
                     let json = line.iter().position(|byte| *byte == b'{')?;
                     serde_json::from_slice(&line[json..]).ok()
                 });
-                records.any(|record| reserves(&record))
+                apart(records.collect()).into_iter().any(reserves)
             }
             Store::Records(plain) => {
                 let plain = plain.borrow();
-                plain.lines[..plain.synced].iter().rev().take(200).any(reserves)
+                let last = plain.lines[..plain.synced].iter().rev().take(200);
+                apart(last.cloned().collect()).into_iter().any(reserves)
             }
         }
     }

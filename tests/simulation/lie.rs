@@ -285,10 +285,10 @@ impl Lie {
     /// The ledger's records as the keel is told them.
     pub(crate) fn replay(self, records: Vec<Record>) -> Vec<Record> {
         match self {
-            Self::HeldFromReservation => held_from_reservation(records),
-            Self::ForgetsOpen => without_open(records),
-            Self::ChargedEachStart => charged_each_start(records),
-            Self::SpentAtStart => all_spent(records),
+            Self::HeldFromReservation => held_from_reservation(apart(records)),
+            Self::ForgetsOpen => without_open(apart(records)),
+            Self::ChargedEachStart => charged_each_start(apart(records)),
+            Self::SpentAtStart => all_spent(apart(records)),
             Self::ForgetsHold | Self::ForgetsWidened | Self::ForgetsWishes => {
                 records.into_iter().filter(|record| !self.forgets(record)).collect()
             }
@@ -315,6 +315,18 @@ impl Lie {
         };
         records.into_iter().filter(|record| !dropped(record)).collect()
     }
+}
+
+/// What was said of several calls in one record, in one of each.
+pub(crate) fn apart(records: Vec<Record>) -> Vec<Record> {
+    let mut out = Vec::new();
+    for record in records {
+        match record {
+            Record::Calls(steps) => out.extend(steps.0.into_iter().map(Record::from)),
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 fn reservation(records: &[Record], wanted: CallId) -> Option<Stamp> {
