@@ -95,6 +95,8 @@ pub struct Controller {
     pub heartbeat: Heartbeat,
     /// Tells those who look that there is something new to see.
     pub changes: Changes,
+    /// Where the next decision is made: always empty between two of them.
+    pub room: Decision,
     /// What comes in.
     pub inbox: mpsc::UnboundedReceiver<Command>,
     /// For what this loop's own tasks bring back.
@@ -170,11 +172,12 @@ impl Controller {
     /// As [`Controller::run`].
     pub fn commit(&mut self, decision: Decision) -> Result<(), Fault> {
         match self.ledger.commit(decision) {
-            Ok(Released { effects, notices }) => {
-                self.tell(&notices);
-                for effect in effects {
+            Ok(mut released) => {
+                self.tell(&released.notices);
+                for effect in released.effects.drain(..) {
                     self.perform(effect);
                 }
+                self.room = Decision::in_room_of(released);
                 Ok(())
             }
             Err(Refused::Broken(fault)) => Err(fault),
@@ -197,22 +200,22 @@ impl Controller {
     /// # Errors
     /// As [`Controller::run`].
     pub fn take(&mut self, command: Command) -> Result<bool, Fault> {
-        let (mut decision, mut stop, mut taken) = (Decision::default(), false, 0);
+        let (mut decision, mut stop, mut taken) = (std::mem::take(&mut self.room), false, 0);
         let mut next = Some(command);
         while let Some(command) = next {
             match command {
                 Command::Event(event) => {
-                    decision.absorb(self.keel.handle(event, self.clock.now()));
+                    self.keel.decide(event, self.clock.now(), &mut decision);
                 }
                 Command::Durably(event, accepted) => {
-                    decision.absorb(self.keel.handle(event, self.clock.now()));
+                    self.keel.decide(event, self.clock.now(), &mut decision);
                     self.accepting.push(accepted);
                 }
                 Command::RefreshCredentials => self.refresh_all(true),
                 Command::CatchUp(done) => self.accepting.push(done),
                 Command::Stop => {
                     stop = true;
-                    decision.absorb(self.keel.handle(Event::Drain, self.clock.now()));
+                    self.keel.decide(Event::Drain, self.clock.now(), &mut decision);
                 }
             }
             taken += 1;
@@ -223,7 +226,8 @@ impl Controller {
     }
 
     fn handle(&mut self, event: Event) -> Result<(), Fault> {
-        let decision = self.keel.handle(event, self.clock.now());
+        let mut decision = std::mem::take(&mut self.room);
+        self.keel.decide(event, self.clock.now(), &mut decision);
         self.commit(decision)
     }
 
@@ -236,7 +240,7 @@ impl Controller {
         for id in calls {
             let outcome = Outcome::NeverLeft(text.clone());
             let answer = Answer { id, took: Duration::ZERO, outcome };
-            decision.absorb(self.keel.handle(Event::Answered(answer), now));
+            self.keel.decide(Event::Answered(answer), now, &mut decision);
         }
         match self.ledger.commit(decision) {
             Ok(Released { notices, .. }) | Err(Refused::Stuck { notices, .. }) => {

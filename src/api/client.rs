@@ -164,7 +164,8 @@ impl Client {
             let new = kept.is_none();
             let mut connection = match kept {
                 Some(connection) => connection,
-                None => self.server.connect().await.map_err(|none| never_left(&none))?,
+                // Boxed, as it is seldom and takes more room than all the rest.
+                None => Box::pin(self.server.connect()).await.map_err(|none| never_left(&none))?,
             };
             // The last look at the clock: connecting can take seconds, and a process can be stopped
             // meanwhile.

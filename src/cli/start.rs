@@ -15,6 +15,7 @@ use crate::config::{self, Settings};
 use crate::controller::{Access, Command, Controller, TURN_MAX};
 use crate::desired::Desired;
 use crate::http::{self, Changes, Heartbeat, Query};
+use crate::keel::decision::Decision;
 use crate::keel::deployment::AccountId;
 use crate::keel::history::History;
 use crate::keel::notice::{Notice, chain};
@@ -220,6 +221,7 @@ impl Prepared {
             traces: self.traces,
             heartbeat: self.heartbeat,
             changes: self.changes,
+            room: Decision::default(),
             inbox: self.inbox,
             queries: self.queries,
             outbox: self.outbox.clone(),

@@ -27,7 +27,7 @@ pub enum Effect {
     RefreshCredentials(AccountId),
 }
 
-/// The answer to one event.
+/// The answer to an event, or to several that are committed together.
 #[derive(Debug, Default)]
 #[must_use = "hand it to the ledger"]
 pub struct Decision {
@@ -44,9 +44,26 @@ pub struct Released {
     pub effects: Vec<Effect>,
     /// To be told.
     pub notices: Vec<Notice>,
+    /// What is durable now.
+    records: Vec<Record>,
 }
 
+/// How much room is kept from one decision to the next: more than a batch of answers takes.
+const ROOM: usize = 1024;
+
 impl Decision {
+    /// An empty one, in the room of one that is done. Lists that grow among what stays leave holes
+    /// in memory: a tenth of what 100,000 deployments take.
+    pub fn in_room_of(done: Released) -> Self {
+        fn emptied<T>(mut list: Vec<T>) -> Vec<T> {
+            list.clear();
+            list.shrink_to(ROOM);
+            list
+        }
+        let Released { effects, notices, records } = done;
+        Self { records: emptied(records), effects: emptied(effects), notices: emptied(notices) }
+    }
+
     /// Adds a record to be made durable before any effect.
     pub fn record(&mut self, record: Record) {
         self.records.push(record);
@@ -60,13 +77,6 @@ impl Decision {
     /// Adds something worth telling.
     pub fn tell(&mut self, notice: Notice) {
         self.notices.push(notice);
-    }
-
-    /// Adds a later decision to this one: group commit.
-    pub fn absorb(&mut self, later: Self) {
-        self.records.extend(later.records);
-        self.effects.extend(later.effects);
-        self.notices.extend(later.notices);
     }
 
     /// What must be durable first.
@@ -99,6 +109,7 @@ impl Decision {
 
     /// Opens the envelope. Called by a ledger, once the records are durable, and by nobody else.
     pub fn release(self) -> Released {
-        Released { effects: self.effects, notices: self.notices }
+        let Self { records, effects, notices } = self;
+        Released { effects, notices, records }
     }
 }

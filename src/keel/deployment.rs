@@ -1,6 +1,7 @@
 //! What a deployment is called, what it may be asked to be, and what it was seen to be.
 
 use std::borrow::{Borrow, Cow};
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,9 +14,27 @@ use super::time::Mono;
 ///
 /// Fleets are maps by id, and each step looks something up: a short id is compared where it is,
 /// without a look elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DeploymentId(SmolStr);
+
+/// The order of the texts. Most differ in their first eight bytes, which are compared at once.
+impl Ord for DeploymentId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (one, two) = (self.0.as_bytes(), other.0.as_bytes());
+        let head = |bytes: &[u8]| bytes.first_chunk().copied().map(u64::from_be_bytes);
+        match head(one).zip(head(two)) {
+            Some((one, two)) if one != two => one.cmp(&two),
+            Some(_) | None => one.cmp(two),
+        }
+    }
+}
+
+impl PartialOrd for DeploymentId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl DeploymentId {
     /// Longest id accepted.

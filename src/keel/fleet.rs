@@ -45,11 +45,7 @@ impl Reconciler {
         let followed = |intent: &Intent| self.accounts.contains_key(&intent.account);
         let changed = edits.iter().filter_map(|(id, intent)| Some((id, (*intent)?)));
         let changed: Vec<_> = changed.filter(|(_, intent)| followed(intent)).collect();
-        for (id, intent) in &changed {
-            if !self.members.contains_key(*id) {
-                self.join(id, intent, now);
-            }
-        }
+        self.join(&changed, now);
         self.note_who_left(if first { None } else { Some(&gone) }, now, decision);
         announce(manifest, changed.len(), gone, mended, decision);
         self.forget_wishes(now, decision);
@@ -110,12 +106,24 @@ impl Reconciler {
         }
     }
 
-    fn join(&mut self, id: &DeploymentId, intent: &Arc<Intent>, now: Now) {
-        if let Some(account) = self.accounts.get_mut(&intent.account) {
-            account.members += 1;
-            let wishes = self.history.wishes(id);
-            let member = Member::new(id.clone(), intent.clone(), wishes, now);
-            self.members.insert(id.clone(), Box::new(member));
+    /// Takes in those of `named` who are no members yet; all of them have an account.
+    fn join(&mut self, named: &[(&DeploymentId, &Arc<Intent>)], now: Now) {
+        let new = named.iter().filter(|(id, _)| !self.members.contains_key(*id));
+        let member = |(id, intent): &(&DeploymentId, &Arc<Intent>)| {
+            let (id, intent) = (DeploymentId::clone(id), Arc::clone(intent));
+            let wishes = self.history.wishes(&id);
+            (id.clone(), Box::new(Member::new(id, intent, wishes, now)))
+        };
+        let new: Vec<_> = new.map(member).collect();
+        for (_, member) in &new {
+            let account = self.accounts.get_mut(&member.intent.account);
+            account.into_iter().for_each(|account| account.members += 1);
+        }
+        if self.members.is_empty() {
+            // Made at once, a map takes half the room of one that grows in the order of its keys.
+            self.members = new.into_iter().collect();
+        } else {
+            self.members.extend(new);
         }
     }
 

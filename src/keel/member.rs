@@ -149,11 +149,12 @@ impl Member {
 
     /// Whether it was seen stopped, and no start was sent since.
     pub fn rests(&self, history: &History) -> bool {
-        let start = history.last_act(&self.id).filter(|last| last.action == Action::Start);
-        let over =
-            |asked| start.is_none_or(|one| one.settled.is_some_and(|(at, _)| at.mono <= asked));
-        let seen = self.observation.as_ref();
-        seen.is_some_and(|seen| seen.status == Status::Stopped && over(seen.asked))
+        let stopped = self.observation.as_ref().filter(|seen| seen.status == Status::Stopped);
+        stopped.is_some_and(|seen| {
+            let last = history.last_act(&self.id);
+            let start = last.filter(|last| last.action == Action::Start);
+            start.is_none_or(|one| one.settled.is_some_and(|(at, _)| at.mono <= seen.asked))
+        })
     }
 
     /// What scatters its reads among those of the others.

@@ -168,33 +168,39 @@ impl Reconciler {
     /// Advances the state by one event.
     pub fn handle(&mut self, event: Event, now: Now) -> Decision {
         let mut decision = Decision::default();
-        self.notice_clock(now, &mut decision);
+        self.decide(event, now, &mut decision);
+        decision
+    }
+
+    /// As [`Reconciler::handle`], added to what was decided before: group commit.
+    pub fn decide(&mut self, event: Event, now: Now, decision: &mut Decision) {
+        self.notice_clock(now, decision);
         match event {
             Event::Tick => (),
-            Event::ManifestKept(manifest) => self.kept(manifest, now, &mut decision),
-            Event::ManifestRead(manifest) => self.accept(&manifest, now, &mut decision),
+            Event::ManifestKept(manifest) => self.kept(manifest, now, decision),
+            Event::ManifestRead(manifest) => self.accept(&manifest, now, decision),
             Event::ManifestReadPartly { manifest, report } => {
                 let fault = self.fault.take();
-                self.accept(&manifest, now, &mut decision);
+                self.accept(&manifest, now, decision);
                 self.fault = fault;
-                self.refuse(report, now, &mut decision);
+                self.refuse(report, now, decision);
             }
-            Event::ManifestRefused(report) => self.refuse(report, now, &mut decision),
-            Event::Answered(answer) => self.answered(&answer, now, &mut decision),
-            Event::CredentialsChanged(id) => self.credentials_changed(&id, now, &mut decision),
+            Event::ManifestRefused(report) => self.refuse(report, now, decision),
+            Event::Answered(answer) => self.answered(&answer, now, decision),
+            Event::CredentialsChanged(id) => self.credentials_changed(&id, now, decision),
             Event::PolicyChanged(policy) => {
                 self.set_policy(*policy, now);
                 let fault = self.fault.take();
                 if let Some((manifest, _)) = self.manifest.take() {
-                    self.accept(&manifest, now, &mut decision);
+                    self.accept(&manifest, now, decision);
                 }
                 self.fault = fault;
                 let accounts: Vec<_> = self.accounts.keys().cloned().collect();
                 for id in accounts {
-                    self.visit_all(&id, now, &mut decision);
+                    self.visit_all(&id, now, decision);
                 }
             }
-            Event::Errand(errand) => self.run_errand(errand, now, &mut decision),
+            Event::Errand(errand) => self.run_errand(errand, now, decision),
             Event::LedgerStuck(fault) => {
                 if self.stuck.replace(fault.clone()).is_none() {
                     decision.tell(Notice::LedgerStuck { fault });
@@ -210,9 +216,8 @@ impl Reconciler {
                 decision.tell(Notice::Draining { in_flight: self.in_flight() });
             }
         }
-        self.watch_hold(now, &mut decision);
-        self.pump(now, &mut decision);
-        decision
+        self.watch_hold(now, decision);
+        self.pump(now, decision);
     }
 
     /// The next time at which [`Event::Tick`] can change anything.

@@ -72,7 +72,11 @@ impl fmt::Display for Format {
 
 /// Writes a line about `notice` to the log.
 pub fn tell(notice: &Notice) {
-    line(notice).emit();
+    // Most are of reads, and no text is made that nobody wants.
+    let of_read = matches!(notice, Notice::CallEnded { call, .. } if !call.method().acts());
+    if !of_read || LevelFilter::current() >= LevelFilter::DEBUG {
+        line(notice).emit();
+    }
 }
 
 /// Sends this process's log to `writer` from now on.

@@ -195,7 +195,7 @@ impl Bench {
     fn take(&mut self, decision: Decision) {
         self.records.extend_from_slice(decision.records());
         #[expect(clippy::disallowed_methods, reason = "the bench is its own ledger")]
-        let Released { effects, notices } = decision.release();
+        let Released { effects, notices, .. } = decision.release();
         self.notices.extend(notices);
         for effect in effects {
             match effect {

@@ -50,20 +50,19 @@ fn a_hold_and_its_release_are_urgent() {
 }
 
 #[test]
-fn decisions_are_committed_together_in_their_order() {
-    let (mut first, mut second) = (Decision::default(), Decision::default());
-    first.record(holds_back());
-    first.then(send(1));
-    first.tell(Notice::LedgerFree);
-    second.record(narrows());
-    second.then(Effect::RefreshCredentials(account()));
-    second.then(send(2));
-    second.tell(Notice::Draining { in_flight: 2 });
-    first.absorb(second);
-    assert_eq!(first.records(), [holds_back(), narrows()]);
-    assert_eq!(first.calls(), [CallId(1), CallId(2)]);
+fn what_was_decided_comes_out_in_its_order() {
+    let mut decision = Decision::default();
+    decision.record(holds_back());
+    decision.then(send(1));
+    decision.tell(Notice::LedgerFree);
+    decision.record(narrows());
+    decision.then(Effect::RefreshCredentials(account()));
+    decision.then(send(2));
+    decision.tell(Notice::Draining { in_flight: 2 });
+    assert_eq!(decision.records(), [holds_back(), narrows()]);
+    assert_eq!(decision.calls(), [CallId(1), CallId(2)]);
     #[expect(clippy::disallowed_methods, reason = "no ledger here")]
-    let Released { effects, notices } = first.release();
+    let Released { effects, notices, .. } = decision.release();
     assert_eq!(effects, [send(1), Effect::RefreshCredentials(account()), send(2)]);
     assert_eq!(notices, [Notice::LedgerFree, Notice::Draining { in_flight: 2 }]);
 }

@@ -109,6 +109,24 @@ fn a_deployment_is_found_by_its_text() {
     assert_eq!(manifest.intents.get("c"), None);
 }
 
+/// So the map of a fleet finds an id by its text.
+#[test]
+fn ids_are_in_the_order_of_their_texts() {
+    let texts = ["", "0", "1", "A", "a", "z", "-", "_", "aa"];
+    let heads =
+        ["a", "abcdefg", "abcdefgh", "abcdefgi", "bbcdefgh", "w41b11c0", "w41b11c0w41b11c0"];
+    let ids: Vec<_> = heads
+        .iter()
+        .flat_map(|head| texts.iter().map(move |text| format!("{head}{text}")))
+        .map(|text| DeploymentId::parse(&text).unwrap())
+        .collect();
+    for one in &ids {
+        for two in &ids {
+            assert_eq!(one.cmp(two), one.as_str().cmp(two.as_str()), "{one} {two}");
+        }
+    }
+}
+
 #[test]
 fn ids_are_safe_in_a_path() {
     let longest = "a".repeat(64);

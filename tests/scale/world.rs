@@ -62,7 +62,7 @@ impl World {
     fn take(&mut self, decision: Decision, each: &mut impl FnMut(&[Record])) {
         each(decision.records());
         #[expect(clippy::disallowed_methods, reason = "here nothing has to be durable")]
-        let Released { effects, notices: _ } = decision.release();
+        let Released { effects, .. } = decision.release();
         for effect in effects {
             match effect {
                 Effect::Send(permit) => self.out.push(permit),

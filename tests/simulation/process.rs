@@ -108,7 +108,7 @@ impl<C: Choose> World<'_, C> {
         for id in calls {
             let outcome = Outcome::NeverLeft("the ledger is stuck".into());
             let answer = Answer { id, took: Duration::ZERO, outcome };
-            decision.absorb(keel.handle(Event::Answered(answer), now));
+            keel.decide(Event::Answered(answer), now, &mut decision);
         }
         match ledger.commit(decision) {
             Ok(_) | Err(Refused::Stuck { .. }) => self.later(STUCK_RETRY, What::Retry),
