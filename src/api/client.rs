@@ -122,8 +122,9 @@ impl Client {
         crash::point("api:before-send");
         let (asked, mut left) = (clock.now().mono, Instant::now());
         let deadline = left + self.timeout;
-        let lapsed = || clock.now().mono > send_by;
-        let head = self.head(id, &call, lapsed, &mut left, deadline).await;
+        let in_time =
+            || if clock.now().mono <= send_by { Ok(()) } else { Err(never_left(&Lapsed)) };
+        let head = self.head(id, &call, in_time, &mut left, deadline).await;
         let took = left.elapsed();
         let outcome = match head {
             Err(outcome) => outcome,
@@ -151,27 +152,27 @@ impl Client {
         &self,
         id: CallId,
         call: &Call,
-        lapsed: impl Fn() -> bool,
+        in_time: impl Fn() -> Result<(), Outcome>,
         left: &mut Instant,
         deadline: Instant,
     ) -> Result<(Response<Incoming>, Connection), Outcome> {
         let mut request = self.request(id, call).map_err(|error| never_left(&error))?;
         loop {
-            if lapsed() {
-                return Err(never_left(&Lapsed));
-            }
+            in_time()?;
             let kept = if call.method().acts() { None } else { self.server.kept() };
             let new = kept.is_none();
             let mut connection = match kept {
                 Some(connection) => connection,
-                // Boxed, as it is seldom and takes more room than all the rest.
-                None => Box::pin(self.server.connect()).await.map_err(|none| never_left(&none))?,
+                None => {
+                    // Boxed, as it is seldom and takes more room than all the rest.
+                    let connecting = Box::pin(self.server.connect());
+                    let connection = connecting.await.map_err(|none| never_left(&none))?;
+                    // The last look at the clock: connecting can take seconds, and a process can be
+                    // stopped meanwhile.
+                    in_time()?;
+                    connection
+                }
             };
-            // The last look at the clock: connecting can take seconds, and a process can be stopped
-            // meanwhile.
-            if lapsed() {
-                return Err(never_left(&Lapsed));
-            }
             *left = Instant::now();
             match timeout_at(deadline, connection.try_send_request(request)).await {
                 Ok(Ok(response)) => return Ok((response, connection)),

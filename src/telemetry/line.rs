@@ -17,6 +17,9 @@ use crate::keel::plan::Reason;
 use crate::keel::record::Cause;
 use crate::keel::time::{Wall, format_duration};
 
+/// What is said of a call that only looks is told at this level.
+pub(super) const OF_READS: Level = Level::DEBUG;
+
 /// What is said about `notice`.
 ///
 /// A server that fails must not fill the log: calls that only look are told at debug, however they
@@ -298,8 +301,9 @@ fn call_ended(id: CallId, call: &Call, took: Duration, fate: Fate, fault: Option
     };
     let well = fault.is_none() && code.is_some_and(|code| (200..300).contains(&code));
     let level = match (call.method().acts(), fate) {
+        (false, _) => OF_READS,
         // Nothing was spent, and a network that is down would repeat it for each deployment.
-        (false, _) | (true, Fate::NeverLeft) => Level::DEBUG,
+        (true, Fate::NeverLeft) => Level::DEBUG,
         (true, Fate::Answered { .. } | Fate::Unanswered) if well => Level::INFO,
         (true, Fate::Answered { .. } | Fate::Unanswered) => Level::WARN,
     };

@@ -23,6 +23,7 @@ use crate::keel::time::Wall;
 use crate::keel::view::Time;
 
 pub use fields::{Fields, Line};
+use line::OF_READS;
 pub use line::line;
 pub use text::plain;
 
@@ -74,7 +75,7 @@ impl fmt::Display for Format {
 pub fn tell(notice: &Notice) {
     // Most are of reads, and no text is made that nobody wants.
     let of_read = matches!(notice, Notice::CallEnded { call, .. } if !call.method().acts());
-    if !of_read || LevelFilter::current() >= LevelFilter::DEBUG {
+    if !of_read || LevelFilter::current() >= OF_READS {
         line(notice).emit();
     }
 }

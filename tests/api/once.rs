@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use evenkeel::clock::Clock;
 use evenkeel::keel::call::{Body, Outcome, Request};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
-use super::server::{Act, OBJECT, Server, answer};
+use super::server::{Act, OBJECT, Server, answer, answer_one};
 use super::{
     HASTY, PATIENT, answered, client, credentials, deployment, never_left, permit, send, start,
     status, unanswered,
@@ -152,13 +152,8 @@ async fn reads_share_a_connection_and_posts_do_not() {
 async fn an_idle_connection_is_closed() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = client(&format!("http://{}", listener.local_addr().unwrap()), PATIENT);
-    let server = async {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut head = [0; 4];
-        stream.read_exact(&mut head).await.unwrap();
-        stream.write_all(answer("200 OK", "", OBJECT).as_bytes()).await.unwrap();
-        stream
-    };
+    let text = answer("200 OK", "", OBJECT);
+    let server = answer_one(&listener, text.as_bytes());
     let (outcome, mut stream) = tokio::join!(send(&client, status()), server);
     answered(outcome);
     let mut rest = Vec::new();

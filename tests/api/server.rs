@@ -92,6 +92,14 @@ async fn serve(mut stream: TcpStream, acts: Vec<Act>, requests: Arc<Mutex<Vec<St
     }
 }
 
+/// Answers the first request that comes with these bytes, and hands its connection over.
+pub(crate) async fn answer_one(listener: &TcpListener, text: &[u8]) -> TcpStream {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    read_head(&mut stream).await.unwrap();
+    stream.write_all(text).await.unwrap();
+    stream
+}
+
 /// All up to the empty line; no request here has a body.
 async fn read_head(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();

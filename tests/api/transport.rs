@@ -10,6 +10,7 @@ use evenkeel::keel::call::Request;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+use super::server::answer_one;
 use super::{
     CANARY, HASTY, PATIENT, client, credentials, never_left, permit, send, start, status,
     unanswered,
@@ -140,13 +141,8 @@ async fn a_permit_that_lapses_while_connecting_sends_nothing() {
 async fn an_answer_that_is_not_http_leaves_it_open() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = client(&format!("http://{}", listener.local_addr().unwrap()), PATIENT);
-    let server = async {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut head = [0; 4];
-        stream.read_exact(&mut head).await.unwrap();
-        stream.write_all(b"\x15\x03\x03\x00\x02\x02\x28 no such thing\r\n\r\n").await.unwrap();
-        stream
-    };
+    let text = b"\x15\x03\x03\x00\x02\x02\x28 no such thing\r\n\r\n";
+    let server = answer_one(&listener, text);
     let (outcome, _stream) = tokio::join!(send(&client, start()), server);
     let text = unanswered(outcome);
     assert!(text.contains("invalid HTTP version"), "{text}");

@@ -182,10 +182,7 @@ fn reading(record: &Record, before: Option<Now>) -> (Option<Now>, Option<Wall>) 
         | Record::Line(Lined::Waits { at: stamp, .. } | Lined::Left { at: stamp, .. }) => at(stamp),
         Record::Wish(Wished::Made { wish, .. }) => at(&wish.at),
         Record::Wish(Wished::Ended { at: stamp, .. }) => at(stamp),
-        Record::Calls(steps) => match steps.0.last() {
-            Some(step) => at(&step.when().0),
-            None => (before, None),
-        },
+        Record::Calls(steps) => steps.0.last().map_or((before, None), |step| at(&step.when().0)),
         Record::Notes(notes) => (before, notes.0.first().map(|(stamp, _)| stamp.wall)),
         Record::Tally(_)
         | Record::Tallies(_)
